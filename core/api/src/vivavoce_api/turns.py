@@ -1,0 +1,90 @@
+"""Voice activity and turn detection: is somebody speaking, and have they finished?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vivavoce_api.audio import AudioChunk
+from vivavoce_api.session import SessionContext
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceActivityCapabilities:
+    """`window_samples` at `sample_rate_hz` are judged at a time; the runtime sends exactly these."""
+
+    sample_rate_hz: int
+    window_samples: int
+
+
+class VoiceActivitySession(Protocol):
+    """One conversation's voice activity detector; it may keep state between windows."""
+
+    async def probability(self, window: AudioChunk) -> float:
+        """The probability, 0 to 1, that this window holds speech. Runs off the event loop if it takes long."""
+        ...
+
+    def reset(self) -> None:
+        """Forget earlier windows (a new stream begins)."""
+        ...
+
+    async def close(self) -> None:
+        """End the session. Idempotent."""
+        ...
+
+
+class VoiceActivityEngine(Protocol):
+    """The loaded detector, shared by all sessions."""
+
+    @property
+    def max_sessions(self) -> int | None:
+        """Sessions it can serve at once; None: no limit of its own."""
+        ...
+
+    async def open_session(self, context: SessionContext) -> VoiceActivitySession:
+        """Open a session; loads no weights."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetectorCapabilities:
+    """`max_audio_ms`: how much of the end of the turn it looks at; more is cut off by the runtime."""
+
+    sample_rate_hz: int
+    max_audio_ms: float
+
+
+class TurnDetectorSession(Protocol):
+    """One conversation's turn detector."""
+
+    async def probability(self, turn: AudioChunk) -> float:
+        """The probability, 0 to 1, that the speaker has finished, judged from the turn's audio so far.
+
+        One forward pass a call, off the event loop. Cancelling abandons the result.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the session. Idempotent."""
+        ...
+
+
+class TurnDetectorEngine(Protocol):
+    """The loaded detector, shared by all sessions."""
+
+    @property
+    def max_sessions(self) -> int | None:
+        """Sessions it can serve at once; None: no limit of its own."""
+        ...
+
+    async def open_session(self, context: SessionContext) -> TurnDetectorSession:
+        """Open a session; loads no weights."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model. Idempotent."""
+        ...

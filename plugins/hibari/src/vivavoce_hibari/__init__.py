@@ -1,0 +1,1 @@
+"""The embedded text-to-speech (hibari) for vivavoce."""

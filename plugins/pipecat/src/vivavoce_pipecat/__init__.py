@@ -1,0 +1,1 @@
+"""Any Pipecat service, silero voice activity and smart-turn as vivavoce engines."""

@@ -1,0 +1,1 @@
+"""Simulated engines with stated latencies, for benchmarks and tests."""
