@@ -1,0 +1,126 @@
+"""Silero: it hears speech, forgets long silence, and keeps conversations apart."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from vivavoce_pipecat import silero
+from vivavoce_pipecat.options import SileroOptions
+
+from vivavoce_api import AudioChunk, EngineError, SessionContext, no_progress
+
+WINDOW_BYTES = 2 * silero.WINDOW_SAMPLES
+
+
+def windows(chunk: AudioChunk) -> Iterator[AudioChunk]:
+    for start in range(0, len(chunk.pcm) - WINDOW_BYTES + 1, WINDOW_BYTES):
+        yield AudioChunk(chunk.pcm[start : start + WINDOW_BYTES], 16_000)
+
+
+async def probabilities(session: silero.SileroSession, chunk: AudioChunk) -> list[float]:
+    return [await session.probability(window) for window in windows(chunk)]
+
+
+def heard(*streams: list[AudioChunk]) -> list[list[float]]:
+    """What each of several concurrent conversations on one engine hears, window by window."""
+
+    async def listen() -> list[list[float]]:
+        engine = silero.load(SileroOptions(), no_progress)
+        try:
+            sessions = [await engine.open_session(SessionContext(str(n))) for n in range(len(streams))]
+            joined = [AudioChunk(b"".join(c.pcm for c in chunks), 16_000) for chunks in streams]
+            return await asyncio.gather(*map(probabilities, sessions, joined))
+        finally:
+            await engine.close()
+
+    return asyncio.run(listen())
+
+
+def noise(duration_s: float, seed: int = 1) -> AudioChunk:
+    samples = np.random.default_rng(seed).normal(0, 200, int(duration_s * 16_000)).astype(np.int16)
+    return AudioChunk(samples.tobytes(), 16_000)
+
+
+def speech_windows(found: list[float]) -> int:
+    return sum(p > 0.5 for p in found)
+
+
+def test_speech_is_told_from_noise_and_silence(speech: AudioChunk) -> None:
+    spoken, silent, noisy = heard([speech], [AudioChunk.silence(4_000, 16_000)], [noise(4)])
+    assert speech_windows(spoken) > 40
+    assert speech_windows(silent) == speech_windows(noisy) == 0
+
+
+@pytest.mark.parametrize("before", [AudioChunk.silence(60_000, 16_000), noise(60)], ids=["silence", "noise"])
+def test_speech_is_heard_as_well_after_a_minute_without(speech: AudioChunk, before: AudioChunk) -> None:
+    fresh, late = heard([speech], [before, speech])
+    late = late[-len(fresh) :]
+    assert abs(speech_windows(late) - speech_windows(fresh)) <= 4
+    first_fresh, first_late = (next(n for n, p in enumerate(found) if p > 0.5) for found in (fresh, late))
+    assert abs(first_late - first_fresh) <= 2
+
+
+def test_conversations_do_not_disturb_each_other(speech: AudioChunk) -> None:
+    alone, *together = heard([speech]) + heard([speech], [noise(4)], [speech])
+    assert together[0] == alone
+    assert together[2] == alone
+
+
+def test_memory_is_cleared_only_after_two_seconds_and_a_run_of_quiet() -> None:
+    memory = silero.Memory.blank()
+    for _ in range(silero.RESET_AFTER_WINDOWS + 5):
+        memory = memory.judged(0.9)
+    counted = memory.windows
+    for _ in range(silero.RESET_QUIET_WINDOWS - 1):
+        memory = memory.judged(0.05)
+    assert memory.windows == counted + silero.RESET_QUIET_WINDOWS - 1
+    assert memory.judged(0.2).quiet_windows == 0
+    assert memory.judged(0.05).windows == 0
+
+
+def test_reset_forgets(speech: AudioChunk) -> None:
+    async def listen() -> tuple[list[float], list[float]]:
+        engine = silero.load(SileroOptions(), no_progress)
+        try:
+            session = await engine.open_session(SessionContext("s"))
+            first = await probabilities(session, speech)
+            session.reset()
+            return first, await probabilities(session, speech)
+        finally:
+            await engine.close()
+
+    first, second = asyncio.run(listen())
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "window", [AudioChunk.silence(32, 8_000), AudioChunk.silence(31, 16_000), AudioChunk(b"", 16_000)]
+)
+def test_any_other_window_is_refused(window: AudioChunk) -> None:
+    async def listen() -> None:
+        engine = silero.load(SileroOptions(), no_progress)
+        session = await engine.open_session(SessionContext("s"))
+        try:
+            with pytest.raises(EngineError, match="512 samples at 16000 Hz"):
+                await session.probability(window)
+        finally:
+            await engine.close()
+
+    asyncio.run(listen())
+
+
+def test_twenty_conversations_share_one_thread() -> None:
+    async def listen() -> int:
+        engine = silero.load(SileroOptions(), no_progress)
+        sessions = [await engine.open_session(SessionContext(str(n))) for n in range(20)]
+        await asyncio.gather(*(s.probability(AudioChunk.silence(32, 16_000)) for s in sessions))
+        threads = sum(t.name.startswith("silero") for t in threading.enumerate())
+        await engine.close()
+        await engine.close()
+        return threads - sum(t.name.startswith("silero") for t in threading.enumerate())
+
+    assert asyncio.run(listen()) == 1
