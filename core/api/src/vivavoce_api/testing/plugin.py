@@ -1,1 +1,29 @@
-"""The pytest plugin of the conformance kit."""
+"""The pytest plugin of the conformance kit: the loaded engine as a fixture, and the latency report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+REPORT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="class")
+def vivavoce_loaded(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The engine of a conformance class: loaded once a class, closed (twice) at its end; a `LoadedEngine`."""
+    from vivavoce_api.testing.engine import loaded_engine
+
+    assert request.cls is not None, "only for methods of conformance classes"
+    with loaded_engine(request.cls(), request.config.stash.setdefault(REPORT, [])) as loaded:
+        yield loaded
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the conformance classes measured; nothing is ever asserted about it."""
+    lines = terminalreporter.config.stash.get(REPORT, [])
+    if lines:
+        terminalreporter.section("vivavoce conformance: latency (measured here, not asserted)")
+        for line in lines:
+            terminalreporter.write_line(line)
