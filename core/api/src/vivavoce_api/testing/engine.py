@@ -144,8 +144,6 @@ def loaded_engine(conformance: EngineConformance, report_lines: list[str]) -> It
     offer = conformance.make_offer()
     options = conformance.make_options(offer)
     with asyncio.Runner(loop_factory=conformance.make_loop) as runner:
-        loop_factory=type(conformance).__dict__.get("loop_factory", conformance.loop_factory)
-    ) as runner:
         runner.run(asyncio.to_thread(offer.prepare, options, no_progress))
         engine = runner.run(asyncio.to_thread(offer.load, options, no_progress))
         try:
