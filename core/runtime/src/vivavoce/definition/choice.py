@@ -1,0 +1,132 @@
+"""A section that names a plugin, `{plugin: NAME, **options}`, resolved to what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+
+from vivavoce.definition.document import Document
+from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
+from vivavoce.definition.problem import KeyPath, Problem
+from vivavoce.definition.words import explain
+from vivavoce_api import Catalog, Entry, Kind, Offer, Options
+
+PATH_FORMATS = ("path", "file-path", "directory-path")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plugin's offer that an agent uses, with its checked options."""
+
+    entry: Entry
+    options: Options
+
+    @property
+    def offer(self) -> Offer:
+        """The offer."""
+        return self.entry.offer
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPlugin:
+    """A known plugin that the file asks for and that is not installed; its options could not be checked."""
+
+    problem: Problem
+    kind: Kind
+    name: str
+    package: str
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves the sections of one document; what can't be resolved is noted in its `problems` or in `missing`."""
+
+    document: Document
+    catalog: Catalog
+    originals: Mapping[KeyPath, str]
+    folder: Path
+    missing: list[MissingPlugin]
+
+    def resolve(self, kind: Kind, section: Any, keys: KeyPath) -> Choice | None:
+        """The choice that `section`, the value at `keys`, makes; None where something is wrong with it.
+
+        Options that are paths (typed `pathlib.Path`) are relative to the folder of the file.
+        """
+        if not isinstance(section, dict):
+            self._report(keys, f"must be keys and values that name a plugin, such as {{plugin: {self._example(kind)}}}")
+            return None
+        name = section.get("plugin")
+        if not isinstance(name, str) or not name:
+            self._report(keys, f"must name its plugin; installed: {self._installed(kind)}")
+            return None
+        entry = self.catalog.get(kind, name)
+        if entry is None:
+            self._not_installed(kind, name, (*keys, "plugin"))
+            return None
+        return self._choose(entry, {key: value for key, value in section.items() if key != "plugin"}, keys)
+
+    def _choose(self, entry: Entry, options: dict[str, Any], keys: KeyPath) -> Choice | None:
+        model = entry.offer.options
+        schema = options_schema(model)
+        originals = {k[len(keys) :]: text for k, text in self.originals.items() if k[: len(keys)] == keys}
+        try:
+            checked = model.model_validate(_with_absolute_paths(options, schema, self.folder))
+        except ValidationError as error:
+            for inner, words in explain(error, schema, options, f"option of '{entry.offer.name}'", originals):
+                self._report((*keys, *inner), words)
+            return None
+        return Choice(entry, checked)
+
+    def _not_installed(self, kind: Kind, name: str, keys: KeyPath) -> None:
+        package = KNOWN_PLUGINS.get(kind, {}).get(name)
+        what = f"{NAMES_OF_KINDS[kind]} plugin '{name}'"
+        for broken in self.catalog.broken:
+            if broken.distribution in (package, f"vivavoce-{name}"):
+                self._report(keys, f"{what} is installed but does not work: {broken.reason}")
+                return
+        installed = f"installed: {self._installed(kind)}"
+        if package is not None:
+            text = f"{what} is not installed; {installed}"
+            problem = self.document.problem(keys, text, fix=f"pip install {package}")
+            self.missing.append(MissingPlugin(problem, kind, name, package))
+            return
+        others = [other.value for other in Kind if self.catalog.get(other, name)]
+        elsewhere = f" ('{name}' is a plugin for {', '.join(others)})" if others else ""
+        self._report(keys, f"there is no {what}{elsewhere}; {installed}")
+
+    def _report(self, keys: KeyPath, text: str) -> None:
+        """Note a problem, unless a reference to the environment failed there, which says it better."""
+        if not any(problem.keys == keys for problem in self.document.problems):
+            self.document.problems.append(self.document.problem(keys, text))
+
+    def _installed(self, kind: Kind) -> str:
+        return ", ".join(entry.offer.name for entry in self.catalog.of_kind(kind)) or "none"
+
+    def _example(self, kind: Kind) -> str:
+        return next((entry.offer.name for entry in self.catalog.of_kind(kind)), "...")
+
+
+def options_schema(model: type[Options], ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
+    """The JSON Schema of an offer's options; one that takes anything where the model can't be written as one."""
+    try:
+        return model.model_json_schema(ref_template=ref_template)
+    except (PydanticInvalidForJsonSchema, PydanticUserError):
+        return {"type": "object", "additionalProperties": True}
+
+
+def _with_absolute_paths(options: dict[str, Any], schema: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    result = dict(options)
+    for key, value in options.items():
+        if isinstance(value, str) and value and _is_path(schema.get("properties", {}).get(key, {})):
+            result[key] = str((folder / Path(value).expanduser()).absolute())
+    return result
+
+
+def _is_path(schema: Mapping[str, Any]) -> bool:
+    branches = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    return all(one.get("type") == "string" and one.get("format") in PATH_FORMATS for one in branches)
