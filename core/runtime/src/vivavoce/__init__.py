@@ -1,1 +1,3 @@
 """Voice agents by configuration."""
+
+__version__ = "0.1.0"

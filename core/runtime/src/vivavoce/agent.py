@@ -1,0 +1,145 @@
+"""An agent: a definition, its engines, and the conversations that go on with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from vivavoce import __version__
+from vivavoce.conversation.conversation import Conversation
+from vivavoce.conversation.policy import STYLES, Patience
+from vivavoce.conversation.settings import ConversationSettings
+from vivavoce.conversation.tally import Tally
+from vivavoce.conversation.turn import TurnSettings
+from vivavoce.definition.agent import AgentDefinition
+from vivavoce.engines import Engines, LoadProgress, chosen
+from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
+
+# Sound kept from before the first voiced window: soft beginnings of words lie there.
+PREROLL_MS = 320.0
+
+
+def _silent(engine: str, step: str, done: int, total: int | None) -> None:
+    """Shows nothing."""
+
+
+class Agent:
+    """Serves conversations once `load` is done. It is the `AgentHost` of every transport."""
+
+    def __init__(self, definition: AgentDefinition) -> None:
+        self.definition = definition
+        self.tally = Tally()
+        self._engines: Engines | None = None
+        self._steps: dict[str, str] = dict.fromkeys(chosen(definition), "waiting")
+        self._active = 0
+
+    async def load(self, progress: LoadProgress = _silent) -> None:
+        """Load and warm all engines. Raises `VivavoceError`; what was loaded by then is closed again."""
+
+        def note(engine: str, step: str, done: int, total: int | None) -> None:
+            self._steps[engine] = step
+            progress(engine, step, done, total)
+
+        self._engines = await Engines.load(self.definition, note)
+
+    async def close(self) -> None:
+        """Close all engines. Idempotent; conversations should have ended."""
+        engines, self._engines = self._engines, None
+        if engines is not None:
+            await engines.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether conversations can begin."""
+        return self._engines is not None
+
+    @property
+    def max_sessions(self) -> int:
+        """Conversations at once: the definition's limit, or that of the least roomy engine."""
+        limit = self.definition.limits.max_sessions
+        engines = self._engines.max_sessions if self._engines is not None else None
+        return limit if engines is None else min(limit, engines)
+
+    def status(self) -> dict[str, Any]:
+        """What `/status` shows: the agent, its plugins and their options, readiness, sessions. Holds no secrets."""
+        return {
+            "agent": self.definition.name,
+            "version": __version__,
+            "ready": self.ready,
+            "engines": {
+                section: {
+                    "plugin": choice.entry.offer.name,
+                    "package": f"{choice.entry.distribution} {choice.entry.version}",
+                    "model": getattr(choice.options, "model", None),
+                    "state": self._steps[section],
+                }
+                for section, choice in chosen(self.definition).items()
+            },
+            "sessions": {"active": self._active, "max": self.max_sessions, "total": self.tally.sessions},
+            "turns": {"total": self.tally.turns, "interrupted": self.tally.interruptions, "errors": self.tally.errors},
+            "speculation": {
+                "wasted": self.tally.speculations_wasted,
+                "wasted_pieces": self.tally.wasted_pieces,
+                "wasted_audio_ms": round(self.tally.wasted_audio_ms),
+            },
+        }
+
+    async def converse(self, connection: Connection, parameters: Mapping[str, str]) -> None:
+        """Hold one conversation until the client is gone.
+
+        Raises `EngineUnavailableError` while loading, `EngineBusyError` when full, `ClientError` for a refused
+        parameter. Cancelling ends the conversation and all that belongs to it.
+        """
+        if self._engines is None:
+            raise EngineUnavailableError("the agent is still loading its engines; try again in a moment")
+        if self._active >= self.max_sessions:
+            raise EngineBusyError(f"all {self.max_sessions} places are taken; try again in a moment")
+        self._active += 1
+        try:
+            async with self._engines.sessions(uuid.uuid4().hex[:12], parameters) as sessions:
+                self.tally.sessions += 1
+                await Conversation(self._settings(), sessions, connection, self.tally).run()
+        finally:
+            self._active -= 1
+
+    def _settings(self) -> ConversationSettings:
+        definition, turn, limits = self.definition, self.definition.turn, self.definition.limits
+        vad = definition.vad.entry.offer.capabilities
+        window_ms = vad.window_samples * 1000 / vad.sample_rate_hz
+        return ConversationSettings(
+            instructions=definition.instructions,
+            greeting=definition.greeting,
+            turn=self._turn_settings(window_ms),
+            voice_threshold=turn.voice_threshold,
+            speculate_after_ms=turn.speculate_after_ms,
+            max_speculations=turn.max_speculations,
+            barge_in=turn.barge_in,
+            barge_in_ms=turn.barge_in_ms,
+            backchannels=tuple(turn.backchannels),
+            max_lead_ms=getattr(definition.transport.options, "max_lead_ms", 200),
+            max_session_s=limits.max_session_s,
+            max_reply_s=limits.max_reply_s,
+            max_history_messages=limits.max_history_messages,
+            idle_timeout_s=limits.idle_timeout_s,
+            window_ms=window_ms,
+            window_bytes=vad.window_samples * BYTES_PER_SAMPLE,
+            preroll_windows=round(PREROLL_MS / window_ms),
+        )
+
+    def _turn_settings(self, window_ms: float) -> TurnSettings:
+        definition, turn = self.definition, self.definition.turn
+        style = STYLES[turn.style]
+        detector = definition.turn_detector
+        return TurnSettings(
+            patience=Patience(
+                min_ms=turn.min_silence_ms if turn.min_silence_ms is not None else style.min_ms,
+                max_ms=turn.max_silence_ms if turn.max_silence_ms is not None else style.max_ms,
+                doubt=style.doubt,
+            ),
+            flush_after_ms=turn.speculate_after_ms / 2,
+            max_turn_ms=definition.limits.max_turn_s * 1000,
+            partials=definition.stt.entry.offer.capabilities.partials,
+            detector_audio_ms=detector.entry.offer.capabilities.max_audio_ms if detector is not None else 0,
+            window_ms=window_ms,
+        )

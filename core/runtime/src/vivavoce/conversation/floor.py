@@ -1,0 +1,187 @@
+"""The floor: who may speak. Speculative replies, the commit, and the interruption."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from vivavoce.conversation.history import History
+from vivavoce.conversation.reply import Reply, Writing
+from vivavoce.conversation.sessions import Sessions
+from vivavoce.conversation.settings import ConversationSettings
+from vivavoce.conversation.tally import Tally
+from vivavoce.conversation.turn import UserTurn
+from vivavoce.conversation.words import is_backchannel, same_words
+from vivavoce.conversation.writing import Draft, recite, write
+from vivavoce_api import Connection, Message, ReplyEnded, TurnLatency, UserTranscript
+
+
+class Floor:
+    """At most one reply at a time, in one of three states.
+
+    *speculative*: it works, nothing of it is let out; *pending*: committed, but nothing was heard yet; *speaking*.
+    A speculative reply leaves no trace but in the tally. A pending one that the user talks away leaves the user's
+    words in the history, to be joined with what follows.
+    """
+
+    def __init__(
+        self,
+        settings: ConversationSettings,
+        sessions: Sessions,
+        connection: Connection,
+        tally: Tally,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._connection = connection
+        self._tally = tally
+        self._group = group
+        self._reply: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._count = 0
+        self.history = History(settings.instructions, settings.max_history_messages)
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the agent's voice is out: something was heard, and it has not been played to the end."""
+        return self._reply is not None and self._reply.heard_anything
+
+    @property
+    def _is_speculative(self) -> bool:
+        return self._reply is not None and not self._reply.opened.is_set()
+
+    def greet(self, text: str) -> None:
+        """Say `text` without asking the language model."""
+        self._start("", lambda draft, opened: recite(draft, text)).open()
+
+    def report_playback(self, reply_id: int, played_ms: float) -> None:
+        """The client says how much of a reply it has played."""
+        if self._reply is not None and self._reply.id == reply_id:
+            self._reply.playout.report(played_ms)
+
+    def consider_speculation(self, turn: UserTurn) -> None:
+        """Start the reply before the turn is decided, where the newest transcript covers all that was voiced."""
+        settings = self._settings
+        if self._reply is not None and not self._is_speculative:
+            return
+        if not turn.text or not turn.is_covered or turn.silence_ms < settings.speculate_after_ms:
+            return
+        if self._reply is not None and same_words(self._reply.user_text, turn.text):
+            return
+        if turn.speculations < settings.max_speculations:
+            turn.speculations += 1
+            self._discard_speculation()
+            self._answer(turn)
+
+    def user_goes_on(self) -> None:
+        """Voice: what was speculated is void, and so is an answer of which nothing was heard yet."""
+        if self._is_speculative:
+            self._discard_speculation()
+        elif self._reply is not None and self._reply.user_text and not self.is_speaking:
+            self._drop()
+
+    async def commit(self, turn: UserTurn) -> None:
+        """The turn is over: say so, and let the reply out."""
+        settings = self._settings
+        if self.is_speaking and (not settings.barge_in or is_backchannel(turn.text, settings.backchannels)):
+            return
+        if not turn.text:
+            self._discard_speculation()
+            return
+        if self.is_speaking:
+            await self._interrupt()
+        reply = self._reply
+        if reply is None or not self._is_speculative or not same_words(reply.user_text, turn.text):
+            self._discard_speculation()
+            self._drop()
+            reply = self._answer(turn)
+        self._tally.turns += 1
+        self.history.add(Message("user", turn.text))
+        reply.on_audible = lambda: self._measure(turn, reply)
+        reply.open()
+        await self._connection.send(UserTranscript(turn.text, final=True))
+
+    async def consider_interruption(self, turn: UserTurn) -> None:
+        """Speech over the agent: a backchannel lets it go on, anything else stops it."""
+        settings = self._settings
+        if not settings.barge_in or not self.is_speaking or turn.voiced_ms < settings.barge_in_ms:
+            return
+        if settings.backchannels and turn.voiced_ms < settings.backchannel_ms:
+            if not turn.text:
+                turn.flush()
+                return
+            if is_backchannel(turn.text, settings.backchannels):
+                return
+        await self._interrupt()
+
+    async def _interrupt(self) -> None:
+        reply = self._reply
+        if reply is None:
+            return
+        heard = reply.heard()
+        self._drop()
+        self._tally.interruptions += 1
+        self.history.add(*reply.draft.asides, Message("assistant", heard))
+        await self._connection.send(ReplyEnded(reply.id, interrupted=True, heard=heard))
+
+    def _discard_speculation(self) -> None:
+        if self._reply is not None and self._is_speculative:
+            self._tally.wasted(self._reply)
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._reply = self._task = None
+
+    def _answer(self, turn: UserTurn) -> Reply:
+        messages = self.history.messages(Message("user", turn.text))
+        sessions = self._sessions
+
+        def writing(draft: Draft, opened: asyncio.Event) -> AsyncIterator[str]:
+            return write(draft, sessions.llm, messages, sessions.tools, opened)
+
+        return self._start(turn.text, writing)
+
+    def _start(self, user_text: str, writing: Writing) -> Reply:
+        self._count += 1
+        reply = Reply(
+            self._count,
+            writing,
+            self._sessions.tts,
+            self._connection,
+            max_lead_ms=self._settings.max_lead_ms,
+            max_reply_s=self._settings.max_reply_s,
+            user_text=user_text,
+        )
+        self._reply = reply
+        self._task = self._group.create_task(self._play(reply))
+        return reply
+
+    async def _play(self, reply: Reply) -> None:
+        await reply.run()
+        if self._reply is not reply:
+            return
+        self._reply = self._task = None
+        heard = reply.draft.text.strip()
+        if reply.error is not None:
+            self._tally.errors += 1
+            heard = reply.heard()
+        self.history.add(*reply.draft.asides, Message("assistant", heard))
+        await self._connection.send(ReplyEnded(reply.id, interrupted=False, heard=heard))
+
+    async def _measure(self, turn: UserTurn, reply: Reply) -> None:
+        origin = turn.marks.voiced_end
+        stages = {
+            "transcript": turn.marks.transcript,
+            "first token": reply.draft.first_token_at,
+            "first chunk": reply.first_chunk_at,
+            "commit": turn.marks.committed,
+            "first packet": reply.playout.first_sent_at,
+            "first audible": reply.playout.first_audible_at,
+        }
+        stages_ms = {name: (at - origin) * 1000 for name, at in stages.items() if at is not None}
+        total_ms = stages_ms["first audible"]
+        self._tally.latencies_ms.append(total_ms)
+        await self._connection.send(TurnLatency(reply.id, total_ms, stages_ms))

@@ -1,0 +1,219 @@
+"""A user's turn: its sound goes to speech-to-text while we decide whether it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from vivavoce.conversation.policy import Evidence, Patience, wait_ms
+from vivavoce_api import (
+    AudioChunk,
+    EngineError,
+    Flush,
+    SpeechToTextSession,
+    Transcript,
+    TurnDetectorSession,
+)
+
+# Silence at which the turn detector looks (again): it knows at 64 ms nearly all that it will know, and more silence
+# moves it slowly; the later looks catch turns that it first doubted.
+DETECTOR_LOOKS_MS = (64.0, 250.0, 500.0, 900.0)
+# While the voice falls off, each window asks for a transcript; after this much silence nothing new can come.
+FLUSH_UNTIL_MS = 250.0
+# A shorter gap is a stop consonant or a breath, not a pause that tells how a person speaks.
+PAUSE_MS = 200.0
+# A client that sends nothing for so long while it "speaks" is gone or muted: silence counts on by the clock.
+STALL_MS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How a turn is taken: the style's patience, when speech-to-text is asked, and bounds."""
+
+    patience: Patience
+    flush_after_ms: float
+    max_turn_ms: float
+    partials: bool
+    detector_audio_ms: float
+    window_ms: float
+
+
+@dataclass
+class Marks:
+    """When things happened, in seconds of the event loop's clock; None: not yet."""
+
+    voiced_end: float
+    transcript: float | None = None
+    committed: float | None = None
+
+
+class UserTurn:
+    """One turn of the user, from its first voiced window to the decision that it is over.
+
+    `push` is fed by the listener and never waits. `run` transcribes and decides; it ends with the turn. It calls
+    `on_transcript` for each transcript, `on_silence` while it waits in silence, and `on_decided` at the moment from
+    which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's audio.
+    """
+
+    def __init__(
+        self,
+        settings: TurnSettings,
+        stt: SpeechToTextSession,
+        detector: TurnDetectorSession | None,
+        pauses_ms: MutableSequence[float],
+    ) -> None:
+        self._settings = settings
+        self._stt = stt
+        self._detector = detector
+        self._pauses_ms = pauses_ms
+        self.on_transcript: Callable[[UserTurn], Awaitable[None]] = _ignore
+        self.on_silence: Callable[[UserTurn], None] = lambda turn: None
+        self.on_decided: Callable[[UserTurn], None] = lambda turn: None
+        self._windows: asyncio.Queue[AudioChunk | Flush | None] = asyncio.Queue(
+            2 * math.ceil(settings.max_turn_ms / settings.window_ms) + 64
+        )
+        self._changed = asyncio.Event()
+        self._recent = bytearray()
+        self._rate_hz = 16_000
+        self._evidence = Evidence(pauses_ms=pauses_ms)
+        self._looks = 0
+        self._last_push_at = asyncio.get_running_loop().time()
+        self._finished = False
+        self.audio_ms = 0.0
+        self.voiced_end_ms = 0.0
+        self.voiced_ms = 0.0
+        self.transcript: Transcript | None = None
+        self.marks = Marks(self._last_push_at)
+        self.speculations = 0
+
+    def push(self, window: AudioChunk, *, voiced: bool, arrived_at: float) -> None:
+        """The next window of sound. A turn that outgrows its bound is decided at once."""
+        if self._finished or self.audio_ms >= self._settings.max_turn_ms:
+            self._changed.set()
+            return
+        self._remember(window)
+        self.audio_ms += window.duration_ms
+        self._last_push_at = arrived_at
+        self._windows.put_nowait(window)
+        if voiced:
+            self._voiced(window, arrived_at)
+        elif self._settings.flush_after_ms <= self.silence_ms <= FLUSH_UNTIL_MS or not self.is_covered:
+            self.flush()
+        if not voiced:
+            self._changed.set()
+
+    def flush(self) -> None:
+        """Ask for a transcript of all audio so far, now."""
+        if self._settings.partials and not self._windows.full():
+            self._windows.put_nowait(Flush())
+
+    @property
+    def silence_ms(self) -> float:
+        """Silence since the last voiced window: by the audio, and by the clock where audio stopped coming."""
+        stalled_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000 - STALL_MS
+        return self.audio_ms - self.voiced_end_ms + max(0.0, stalled_ms)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the newest transcript covers all that was voiced."""
+        return self.transcript is not None and self.transcript.audio_ms + 1 >= self.voiced_end_ms
+
+    @property
+    def text(self) -> str:
+        """The newest transcript's text."""
+        return self.transcript.text if self.transcript is not None else ""
+
+    async def run(self) -> None:
+        """Live until the turn is over; afterwards `text` is what was said. Raises `EngineError`."""
+        async with asyncio.TaskGroup() as group:
+            transcribing = group.create_task(self._transcribe())
+            await self._decide(transcribing)
+            self._finish()
+            self.marks.committed = asyncio.get_running_loop().time()
+            transcribing.cancel()
+
+    def _finish(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self.on_decided(self)
+
+    def _remember(self, window: AudioChunk) -> None:
+        self._rate_hz = window.sample_rate_hz
+        self._recent += window.pcm
+        limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
+        if len(self._recent) > 2 * limit:
+            del self._recent[:-limit]
+
+    def _voiced(self, window: AudioChunk, arrived_at: float) -> None:
+        pause_ms = self.audio_ms - window.duration_ms - self.voiced_end_ms
+        if self.voiced_end_ms and pause_ms >= PAUSE_MS:
+            self._pauses_ms.append(pause_ms)
+        self.voiced_end_ms = self.audio_ms
+        self.voiced_ms += window.duration_ms
+        self.marks.voiced_end = arrived_at
+        self._looks = 0
+        self._evidence = Evidence(pauses_ms=self._pauses_ms)
+
+    async def _transcribe(self) -> None:
+        async with aclosing(self._stt.transcribe(self._audio())) as transcripts:  # type: ignore[type-var]
+            async for transcript in transcripts:
+                self.transcript = transcript
+                self.marks.transcript = asyncio.get_running_loop().time()
+                self._changed.set()
+                await self.on_transcript(self)
+        if self.transcript is None:
+            raise EngineError("speech-to-text ended without a transcript")
+
+    async def _audio(self) -> AsyncIterator[AudioChunk | Flush]:
+        while (item := await self._windows.get()) is not None:
+            yield item
+
+    async def _decide(self, transcribing: asyncio.Task[None]) -> None:
+        """Return when the turn is over and its transcript is there."""
+        while self.audio_ms < self._settings.max_turn_ms:
+            await self._wait_for_change()
+            if self.silence_ms < self._settings.window_ms:
+                continue
+            await self._look()
+            self.on_silence(self)
+            if self.silence_ms >= wait_ms(self._evidence, self._settings.patience):
+                if self.is_covered:
+                    return
+                if not self._settings.partials or transcribing.done():
+                    break
+        await self._end_audio(transcribing)
+
+    async def _wait_for_change(self) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(STALL_MS / 1000):
+                await self._changed.wait()
+        except TimeoutError:
+            if self.silence_ms >= STALL_MS and not self.is_covered:
+                self.flush()
+
+    async def _look(self) -> None:
+        """Ask the turn detector, once for each of the silences at which it is worth asking."""
+        due = sum(look_ms <= self.silence_ms for look_ms in DETECTOR_LOOKS_MS)
+        if self._detector is None or due <= self._looks:
+            return
+        self._looks = due
+        limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
+        voiced_end_ms = self.voiced_end_ms
+        probability = await self._detector.probability(AudioChunk(bytes(self._recent[-limit:]), self._rate_hz))
+        if voiced_end_ms == self.voiced_end_ms:  # else the user went on meanwhile
+            self._evidence = replace(self._evidence, audio_probability=probability)
+
+    async def _end_audio(self, transcribing: asyncio.Task[None]) -> None:
+        self._finish()
+        if self._windows.full():
+            self._windows.get_nowait()
+        self._windows.put_nowait(None)
+        await asyncio.wait([transcribing])
+
+
+async def _ignore(turn: UserTurn) -> None:
+    """Nobody listens."""

@@ -1,0 +1,105 @@
+"""The engines of an agent: loaded once, shared by all conversations, closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from vivavoce.conversation.sessions import Sessions
+from vivavoce.definition.agent import AgentDefinition
+from vivavoce.definition.choice import Choice
+from vivavoce_api import EngineError, Progress, SessionContext, VivavoceError
+
+
+class LoadProgress(Protocol):
+    """Told how each engine's loading goes; called from threads."""
+
+    def __call__(self, engine: str, step: str, done: int, total: int | None) -> None:
+        """`engine` is the section of the YAML; `done` of `total` in bytes or pieces."""
+        ...
+
+
+@dataclass
+class Engines:
+    """Engines by the section of the YAML that chose them (`stt`, `llm`, ..., `tools[0]`), and these choices."""
+
+    choices: Mapping[str, Choice]
+    loaded: dict[str, Any]
+
+    @classmethod
+    async def load(cls, definition: AgentDefinition, progress: LoadProgress) -> Engines:
+        """Prepare and load all engines side by side, each in a thread. Where one fails, the others are closed again.
+
+        Raises `VivavoceError` (the first failure). Cancelling waits for the threads, which can't be stopped.
+        """
+        engines = cls(chosen(definition), {})
+        try:
+            async with asyncio.TaskGroup() as group:
+                for section, choice in engines.choices.items():
+                    group.create_task(engines._load_one(section, choice, progress))
+        except* VivavoceError as failures:
+            await engines.close()
+            raise failures.exceptions[0] from None
+        return engines
+
+    async def _load_one(self, section: str, choice: Choice, progress: LoadProgress) -> None:
+        offer = choice.entry.offer
+
+        def step(name: str, done: int = 0, total: int | None = None) -> None:
+            progress(section, name, done, total)
+
+        self.loaded[section] = await asyncio.to_thread(_prepare_and_load, offer, choice.options, step)
+        progress(section, "ready", 1, 1)
+
+    @property
+    def max_sessions(self) -> int | None:
+        """Conversations that the least roomy engine can serve; None: no engine has a limit."""
+        limits = [getattr(engine, "max_sessions", None) for engine in self.loaded.values()]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @asynccontextmanager
+    async def sessions(self, session_id: str, parameters: Mapping[str, str]) -> AsyncIterator[Sessions]:
+        """Open one conversation's session of every engine; all are closed at the end, whatever happened.
+
+        Raises `ClientError` for a parameter that an engine refuses, `EngineBusyError`.
+        """
+        async with AsyncExitStack() as stack:
+            opened: dict[str, Any] = {}
+            for section, choice in self.choices.items():
+                engine = self.loaded[section]
+                if section.startswith("tools"):
+                    continue
+                wanted = choice.entry.offer.session_parameters
+                context = SessionContext(session_id, {k: v for k, v in parameters.items() if k in wanted})
+                opened[section] = await engine.open_session(context)
+                stack.push_async_callback(opened[section].close)
+            tools = {e.spec.name: e for section, e in self.loaded.items() if section.startswith("tools")}
+            yield Sessions(**opened, tools=tools)
+
+    async def close(self) -> None:
+        """Close all engines, each whatever the others do. Idempotent."""
+        loaded, self.loaded = self.loaded, {}
+        await asyncio.gather(*(engine.close() for engine in loaded.values()), return_exceptions=True)
+
+
+def chosen(definition: AgentDefinition) -> dict[str, Choice]:
+    """The choices of a definition whose engines take part in conversations, by section."""
+    choices = {"stt": definition.stt, "llm": definition.llm, "tts": definition.tts, "vad": definition.vad}
+    if definition.turn_detector is not None:
+        choices["turn_detector"] = definition.turn_detector
+    return choices | {f"tools[{index}]": tool for index, tool in enumerate(definition.tools)}
+
+
+def _prepare_and_load(offer: Any, options: Any, progress: Progress) -> Any:
+    try:
+        offer.prepare(options, progress)
+        return offer.load(options, progress)
+    except VivavoceError:
+        raise
+    except Exception as error:
+        raise EngineError(
+            f"{offer.kind.value} '{offer.name}' failed to load: {type(error).__name__}: {error}"
+        ) from error
