@@ -1,0 +1,189 @@
+"""The model: 16 kHz audio in, text out, by CTranslate2 with a short encoder window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vivavoce_whisper.pauses import quietest_cut
+
+if TYPE_CHECKING:
+    import numpy as np
+    from faster_whisper import WhisperModel
+
+SAMPLE_RATE_HZ = 16_000
+
+FULL_WINDOW_S = 30.0
+"""What Whisper's encoder was trained on; it takes no more."""
+MIN_WINDOW_S = 12.0
+SILENCE_AFTER_S = 3.0
+"""The shortest window that keeps the text right is max(12 s, utterance + 3 s): measured, see the README."""
+
+MAX_DECODED_S = FULL_WINDOW_S - SILENCE_AFTER_S
+SETTLE_AFTER_S = 15.0
+SETTLE_EARLIEST_S = 6.0
+SETTLE_KEEP_S = 2.0
+"""Audio is settled at a clear pause when more than 15 s are unsettled, and at the quietest moment at 27 s; a
+settled piece has at least 6 s, and the newest 2 s are never settled."""
+
+MIN_AUDIO_S = 0.1
+SILENT_PEAK = 10 / 32768
+"""Less than a syllable, or sound that never leaves the lowest bits, is not worth a pass."""
+
+NO_SPEECH_PROBABILITY = 0.6
+NO_SPEECH_LOG_PROBABILITY = -1.0
+"""Whisper's own rule (Radford et al. 2022, section 4.5): silence where the probability of the no-speech token is
+above 0.6 and the mean log probability of the text below -1."""
+
+LOOP_TOKENS = 4
+MAX_TOKENS = 448
+"""Positions of Whisper's decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a pass found: `settled_text` in the first `settled_samples` samples, which need no further pass,
+    and `text` in the rest. Both are stripped."""
+
+    text: str
+    settled_text: str = ""
+    settled_samples: int = 0
+
+
+class AbandonedError(Exception):
+    """The pass was given up half-way, because nobody waits for it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    tokens: Sequence[int]
+    no_speech_probability: float
+    log_probability: float
+    cut_off: bool
+
+    @property
+    def is_silence(self) -> bool:
+        return self.no_speech_probability > NO_SPEECH_PROBABILITY and self.log_probability < NO_SPEECH_LOG_PROBABILITY
+
+    @property
+    def is_doubtful(self) -> bool:
+        return self.cut_off or loop_start(self.tokens) is not None
+
+
+class Decoder:
+    """A loaded Whisper model. Blocking; several threads may call it, each call uses one replica of the model."""
+
+    def __init__(self, model: WhisperModel, *, language: str = "en", short_window: bool = True) -> None:
+        """`language` is a code that the model knows, or `auto`."""
+        self._whisper = model
+        self._model = model.model
+        self._language = language
+        self._short_window = short_window
+        self._end_of_text = self._token("<|endoftext|>")
+
+    def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True) -> Decoded:
+        """Transcribe PCM16 mono at 16 kHz, of any length.
+
+        `is_wanted` is asked between the steps of the work; once it says no, `AbandonedError` is raised.
+        """
+        import numpy as np
+
+        audio = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+        settled: list[str] = []
+        start = 0
+        while cut := settling_cut(audio[start:]):
+            settled.append(self._decode_piece(audio[start : start + cut], is_wanted))
+            start += cut
+        text = self._decode_piece(audio[start:], is_wanted)
+        return Decoded(text, " ".join(filter(None, settled)), start)
+
+    def close(self) -> None:
+        """Free the memory of the model."""
+        self._model.unload_model()
+
+    def _decode_piece(self, audio: np.ndarray, is_wanted: Callable[[], bool]) -> str:
+        duration_s = len(audio) / SAMPLE_RATE_HZ
+        if duration_s < MIN_AUDIO_S or abs(audio).max() <= SILENT_PEAK:
+            return ""
+        window_s = max(MIN_WINDOW_S, duration_s + SILENCE_AFTER_S) if self._short_window else FULL_WINDOW_S
+        hypothesis = self._hypothesis(audio, window_s, int(14 + 7 * duration_s), is_wanted)
+        if hypothesis.is_doubtful and not hypothesis.is_silence:
+            hypothesis = self._hypothesis(audio, FULL_WINDOW_S, int(24 + 14 * duration_s), is_wanted)
+        if hypothesis.is_silence:
+            return ""
+        tokens = hypothesis.tokens
+        if hypothesis.cut_off:
+            tokens = tokens[: loop_start(tokens)]
+        return self._whisper.hf_tokenizer.decode(list(tokens), skip_special_tokens=True).strip()
+
+    def _hypothesis(
+        self, audio: np.ndarray, window_s: float, max_tokens: int, is_wanted: Callable[[], bool]
+    ) -> _Hypothesis:
+        """One greedy decode without timestamps. The tokens after which it is cut off include the prompt's."""
+        if not is_wanted():
+            raise AbandonedError
+        encoded = self._model.encode(self._features(audio, min(window_s, FULL_WINDOW_S)))
+        if not is_wanted():
+            raise AbandonedError
+        prompt = self._prompt(encoded)
+        max_tokens = min(max_tokens, MAX_TOKENS)
+        result = self._model.generate(
+            encoded, [prompt], beam_size=1, max_length=max_tokens, return_scores=True, return_no_speech_prob=True
+        )[0]
+        tokens = [token for token in result.sequences_ids[0] if token < self._end_of_text]
+        cut_off = len(prompt) + len(tokens) >= max_tokens
+        return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off)
+
+    def _features(self, audio: np.ndarray, window_s: float) -> object:
+        """The mel spectrogram of the audio, zero-padded: padding the audio, not the mel, is what training did."""
+        import ctranslate2
+        import numpy as np
+
+        padded = np.zeros(int(window_s * SAMPLE_RATE_HZ), np.float32)
+        padded[: len(audio)] = audio
+        mel = self._whisper.feature_extractor(padded, padding=0)[np.newaxis].astype(np.float32)
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(mel))
+
+    def _prompt(self, encoded: object) -> list[int]:
+        names = ["<|startoftranscript|>"]
+        if self._model.is_multilingual:
+            names += [self._language_token(encoded), "<|transcribe|>"]
+        return [self._token(name) for name in [*names, "<|notimestamps|>"]]
+
+    def _language_token(self, encoded: object) -> str:
+        if self._language != "auto":
+            return f"<|{self._language}|>"
+        return self._model.detect_language(encoded)[0][0][0]
+
+    def _token(self, name: str) -> int:
+        token = self._whisper.hf_tokenizer.token_to_id(name)
+        if token is None:
+            raise ValueError(f"the model's tokenizer knows no {name}")
+        return token
+
+
+def settling_cut(audio: np.ndarray) -> int:
+    """How many samples at the start of unsettled audio can be settled now, as a piece of its own; 0: none."""
+    duration_s = len(audio) / SAMPLE_RATE_HZ
+    if duration_s <= SETTLE_AFTER_S:
+        return 0
+    must = duration_s > MAX_DECODED_S
+    head = audio[: int(MAX_DECODED_S * SAMPLE_RATE_HZ)]
+    latest = min(duration_s, MAX_DECODED_S) - SETTLE_KEEP_S
+    cut, is_pause = quietest_cut(
+        head, int(SETTLE_EARLIEST_S * SAMPLE_RATE_HZ), int(latest * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ
+    )
+    return cut if is_pause or must else 0
+
+
+def loop_start(tokens: Iterable[int]) -> int | None:
+    """Where a run of four tokens begins that was there before: Whisper goes round in circles; None if it doesn't."""
+    tokens = tuple(tokens)
+    seen: set[tuple[int, ...]] = set()
+    for start in range(len(tokens) - LOOP_TOKENS + 1):
+        gram = tokens[start : start + LOOP_TOKENS]
+        if gram in seen:
+            return start
+        seen.add(gram)
+    return None

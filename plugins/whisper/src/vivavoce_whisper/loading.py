@@ -1,0 +1,102 @@
+"""Bringing a model up: device, arithmetic, threads, and the one pass that warms it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from vivavoce_api import ConfigurationError, PrerequisiteError, Progress
+from vivavoce_whisper.decoder import SAMPLE_RATE_HZ, Decoder
+from vivavoce_whisper.weights import model_folder
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+    from vivavoce_whisper.options import WhisperOptions
+
+_CUBLAS_WHEEL = "nvidia-cublas-cu12"
+_CUBLAS_LIBRARIES = ("nvidia/cublas/lib/libcublasLt.so.12", "nvidia/cublas/lib/libcublas.so.12")
+
+
+def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
+    """Load the model that `options` name and warm it. Blocks. Raises `PrerequisiteError`, `ConfigurationError`."""
+    folder = model_folder(options.model, progress)
+    device = _device(options)
+    if device == "cuda":
+        _preload_cublas()
+    progress(f"loading Whisper {options.model} on the {'GPU' if device == 'cuda' else 'CPU'}")
+    from faster_whisper import WhisperModel
+
+    try:
+        model = WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=_compute_type(options, device),
+            cpu_threads=options.cpu_threads or min(4, _cores()),
+            num_workers=options.replicas,
+        )
+        _check_language(options.language, model)
+        decoder = Decoder(model, language=options.language, short_window=options.encoder_window == "short")
+        progress("warming Whisper")
+        _warm(decoder)
+    except (RuntimeError, ValueError) as error:
+        raise _explained(error, options, device) from error
+    return decoder
+
+
+def _device(options: WhisperOptions) -> str:
+    import ctranslate2
+
+    if options.device == "cpu":
+        return "cpu"
+    has_gpu = ctranslate2.get_cuda_device_count() > 0
+    if options.device == "cuda" and not has_gpu:
+        raise PrerequisiteError(
+            "Whisper is asked to run on CUDA, but there is no usable NVIDIA GPU or driver here",
+            fix="stt: {plugin: whisper, device: cpu}",
+        )
+    return "cuda" if has_gpu else "cpu"
+
+
+def _compute_type(options: WhisperOptions, device: str) -> str:
+    if options.compute_type != "auto":
+        return options.compute_type
+    return "float16" if device == "cuda" else "int8"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _preload_cublas() -> None:
+    """Make the cuBLAS of NVIDIA's wheel known to the linker: CTranslate2 opens it by its bare name."""
+    try:
+        distribution = metadata.distribution(_CUBLAS_WHEEL)
+        for library in _CUBLAS_LIBRARIES:
+            ctypes.CDLL(str(distribution.locate_file(library)), mode=ctypes.RTLD_GLOBAL)
+    except (metadata.PackageNotFoundError, OSError):
+        return  # the system may have its own; if not, the warming pass says so
+
+
+def _check_language(language: str, model: WhisperModel) -> None:
+    known = model.supported_languages
+    if language not in ("auto", *known):
+        raise ConfigurationError(f"this Whisper model knows no language '{language}', only {', '.join(known)}")
+
+
+def _warm(decoder: Decoder) -> None:
+    import numpy as np
+
+    decoder.decode(np.random.default_rng(0).normal(0, 300, SAMPLE_RATE_HZ).astype("<i2").tobytes())
+
+
+def _explained(error: Exception, options: WhisperOptions, device: str) -> Exception:
+    if "libcublas" in str(error):
+        return PrerequisiteError(
+            f"Whisper on CUDA needs cuBLAS 12: {error}", fix="pip install 'vivavoce-whisper[cuda]'"
+        )
+    return ConfigurationError(
+        f"Whisper '{options.model}' can't run on {device} with compute_type {options.compute_type}: {error}"
+    )

