@@ -1,0 +1,1 @@
+"""Sound at the edges: Opus, Ogg, files and sample rates."""

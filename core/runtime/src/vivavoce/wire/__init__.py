@@ -1,0 +1,1 @@
+"""The WebSocket's messages, and a client that speaks them."""
