@@ -135,6 +135,7 @@ class Conversation:
         except* Exception as group:  # noqa: BLE001 - the boundary to engines: reported as the turn's error
             turn.transcript = None
             await self._report(group.exceptions[0])
+            await turn.outlast()
         self._end_turn(turn)
         await self._connection.send(UserSpeech(speaking=False))
         await self._floor.commit(turn)

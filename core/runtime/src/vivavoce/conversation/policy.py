@@ -29,7 +29,7 @@ STYLES = {
 UNKNOWN = 0.5
 
 # A person who has paused for long in the middle of turns will do it again: wait this share of their longest pause.
-PAUSE_SHARE = 0.5
+PAUSE_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)

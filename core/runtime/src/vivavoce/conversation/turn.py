@@ -135,6 +135,11 @@ class UserTurn:
             self.marks.committed = asyncio.get_running_loop().time()
             transcribing.cancel()
 
+    async def outlast(self) -> None:
+        """After a failure: wait until the user has fallen silent, so that one utterance fails but once."""
+        while self.silence_ms < PAUSE_MS and self.audio_ms < self._settings.max_turn_ms:
+            await self._wait_for_change()
+
     def _finish(self) -> None:
         if not self._finished:
             self._finished = True

@@ -1,0 +1,97 @@
+"""The small parts of the session core, each by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from vivavoce.conversation.heard import heard_text
+from vivavoce.conversation.history import History
+from vivavoce.conversation.policy import STYLES, Evidence, wait_ms
+from vivavoce.conversation.voice import Voice, VoiceTracker
+from vivavoce.conversation.words import is_backchannel, same_words
+from vivavoce_api import Message, SpokenSpan, ToolCall
+
+
+def test_speech_starts_with_two_voiced_windows_and_bends_at_the_edge():
+    tracker = VoiceTracker(32)
+    seen = [tracker.push(p) for p in (0.1, 0.9, 0.2, 0.9, 0.9, 0.4, 0.2, 0.2)]
+    assert seen == [
+        Voice.SILENT, Voice.SILENT, Voice.SILENT, Voice.SILENT, Voice.STARTED, Voice.VOICED, Voice.PAUSED, Voice.PAUSED
+    ]  # fmt: skip
+    assert tracker.push(0.45) is Voice.VOICED
+    tracker.reset()
+    assert tracker.push(0.45) is Voice.SILENT
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_wait_falls_with_certainty_and_stays_within_the_style(style):
+    patience = STYLES[style]
+    waits = [wait_ms(Evidence(p / 10), patience) for p in range(11)]
+    assert waits == sorted(waits, reverse=True)
+    assert waits[0] == patience.max_ms
+    assert waits[-1] == patience.min_ms
+
+
+def test_either_signal_may_be_sure():
+    patience = STYLES["balanced"]
+    both = wait_ms(Evidence(0.3, 0.9), patience)
+    assert both < wait_ms(Evidence(0.3), patience)
+    assert both < wait_ms(Evidence(0.3, 0.0), patience)
+
+
+def test_a_person_who_pauses_is_given_time():
+    patience = STYLES["eager"]
+    assert wait_ms(Evidence(0.5, pauses_ms=[1500]), patience) > wait_ms(Evidence(0.5), patience)
+
+
+def test_styles_are_ordered():
+    for probability in (0.0, 0.5, 1.0):
+        waits = [wait_ms(Evidence(probability), STYLES[name]) for name in ("eager", "balanced", "patient")]
+        assert waits == sorted(waits)
+
+
+WORDS = [SpokenSpan("One", 0, 300), SpokenSpan("two", 300, 600), SpokenSpan("three.", 600, 900)]
+
+
+@pytest.mark.parametrize(
+    ("played_ms", "heard"),
+    [(0, ""), (100, ""), (200, "One"), (600, "One two"), (620, "One two"), (2000, "One two three.")],
+)
+def test_words_with_times_are_exact(played_ms, heard):
+    assert heard_text("One two three.", WORDS, played_ms) == heard
+
+
+def test_within_a_clause_words_count_in_proportion():
+    spans = [SpokenSpan("Good morning,", 0, 800), SpokenSpan("how did you sleep?", 900, 2100)]
+    assert heard_text("", spans, 1500) == "Good morning, how did"
+
+
+def test_without_times_the_pace_of_speech_decides():
+    assert heard_text("one two three four", [], 65 * 8) == "one two"
+
+
+def test_history_joins_what_one_person_said_in_a_row():
+    history = History("Be kind.", 10)
+    history.add(Message("user", "my dog"), Message("assistant", ""), Message("user", "is ill"))
+    assert [m.content for m in history.messages(Message("user", "today"))] == ["Be kind.", "my dog is ill today"]
+
+
+def test_history_drops_the_oldest_and_no_torn_tool_call():
+    history = History("Be kind.", 3)
+    call = ToolCall("1", "clock", "{}")
+    history.add(Message("user", "time?"), Message("assistant", "", (call,)), Message("tool", "noon", tool_call_id="1"))
+    history.add(Message("assistant", "Noon."), Message("user", "thanks"))
+    assert [m.role for m in history.messages()] == ["system", "assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Mhm.", True), ("yeah, yeah", True), ("I see, yeah", True), ("yeah but", False), ("", False), ("yeahs", False)],
+)
+def test_backchannels(text, expected):
+    assert is_backchannel(text, ["mhm", "yeah", "I see"]) is expected
+
+
+def test_same_words_in_other_dress():
+    assert same_words("It's over, Tom.", "it’s over tom")
+    assert not same_words("It is over", "It was over")
