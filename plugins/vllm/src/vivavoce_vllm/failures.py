@@ -11,6 +11,7 @@ from vivavoce_api.errors import EngineBusyError, EngineError, EngineTimeoutError
 from vivavoce_vllm.servers import Server
 
 MAX_QUOTED_CHARS = 300
+_STATUS = re.compile(r"^Error code: \d+ - ")  # the client library's, in front of the server's own words
 _OVERFLOW = re.compile(r"context.?(length|size|window)|maximum.{0,20}(length|context)|too many tokens", re.IGNORECASE)
 
 
@@ -86,5 +87,7 @@ def quoted(text: str, server: Server) -> str:
     """Foreign words, safe to show: one line, of bounded length, without the key."""
     if server.api_key:
         text = text.replace(server.api_key, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * MAX_QUOTED_CHARS]).split())
+    line = " ".join(
+        "".join(c if c.isprintable() else " " for c in _STATUS.sub("", text)[: 4 * MAX_QUOTED_CHARS]).split()
+    )
     return line if len(line) <= MAX_QUOTED_CHARS else line[: MAX_QUOTED_CHARS - 1] + "…"
