@@ -1,0 +1,59 @@
+"""Options of the simulated engines. The defaults are those of real engines on an A100."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from vivavoce_api import Options
+
+
+class SpeechToTextOptions(Options):
+    """What the YAML says under `stt`."""
+
+    pass_ms: float = Field(30, ge=0, le=60_000, description="How long a pass over the audio takes, in milliseconds.")
+    script: Path | None = Field(
+        None,
+        description="JSON file: a list of turns, each a list of {word, end_ms}, counted from the utterance's first"
+        " voiced sample; turn n uses entry n modulo the length. Without it every turn is 'Hello there.'",
+    )
+    partial_every_ms: float = Field(
+        500, gt=0, le=60_000, description="A pass is made each time that so many milliseconds of new audio came."
+    )
+    voiced_above_dbfs: float = Field(
+        -40, ge=-96, le=0, description="The first 10 ms with a level above this (dB of full scale) are voiced."
+    )
+
+
+class LanguageModelOptions(Options):
+    """What the YAML says under `llm`."""
+
+    first_token_ms: float = Field(
+        25, ge=0, le=60_000, description="Time from the request to the first token, in milliseconds."
+    )
+    token_ms: float = Field(8, ge=0, le=60_000, description="Time from each token to the next, in milliseconds.")
+    reply: str = Field(
+        "I see. Tell me a little more about that, if you like.",
+        max_length=100_000,
+        description="What it says each time, a word a token.",
+    )
+
+
+class TextToSpeechOptions(Options):
+    """What the YAML says under `tts`."""
+
+    first_chunk_ms: float = Field(
+        74,
+        ge=0,
+        le=60_000,
+        description="Time to the first chunk, in milliseconds: from the first whole word with `streams_text`, else from"
+        " the end of the first clause.",
+    )
+    chunk_ms: float = Field(80, ge=1, le=500, description="Length of a chunk of sound, in milliseconds.")
+    real_time_factor: float = Field(
+        0.2, ge=0, le=100, description="Seconds that it takes to make a second of sound, after the first chunk."
+    )
+    streams_text: bool = Field(
+        False, description="Whether it speaks from the first whole word on, instead of waiting for the end of a clause."
+    )

@@ -1,0 +1,173 @@
+"""Speech-to-text that knows beforehand what will be said."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from vivavoce_api import AudioChunk, ConfigurationError, Flush, SessionContext, Transcript
+from vivavoce_simulated.closing import Closing
+from vivavoce_simulated.options import SpeechToTextOptions
+
+MAX_SCRIPT_BYTES = 16 << 20
+LEVEL_WINDOW_MS = 10
+
+
+class ScriptedWord(BaseModel):
+    """A word and when it has been said, from the utterance's first voiced sample."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    word: str
+    end_ms: float
+
+
+Turn = Sequence[ScriptedWord]
+DEFAULT_SCRIPT: Sequence[Turn] = [[ScriptedWord(word="Hello", end_ms=300), ScriptedWord(word="there.", end_ms=600)]]
+
+
+def read_script(path: Path | None) -> Sequence[Turn]:
+    """The turns of a script file. Raises `ConfigurationError` when it can't be read or holds something else."""
+    if path is None:
+        return DEFAULT_SCRIPT
+    try:
+        if path.stat().st_size > MAX_SCRIPT_BYTES:
+            raise ConfigurationError(f"the script {path} is larger than {MAX_SCRIPT_BYTES >> 20} MiB")
+        script = TypeAdapter(list[list[ScriptedWord]]).validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"the script {path} can't be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(key) for key in first["loc"]) or "the file"
+        raise ConfigurationError(
+            f"the script {path} is no list of turns of {{word, end_ms}}: {place}: {first['msg']}"
+        ) from error
+    if not script:
+        raise ConfigurationError(f"the script {path} holds no turn")
+    return script
+
+
+class SimulatedSpeechToText:
+    """The engine: a script and its options."""
+
+    max_sessions = None
+
+    def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn]) -> None:
+        self._options = options
+        self._script = script
+
+    async def open_session(self, context: SessionContext) -> SimulatedSpeechToTextSession:
+        """Open a session; its first turn is the script's first."""
+        return SimulatedSpeechToTextSession(self._options, self._script)
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+class Utterance:
+    """The audio that came so far: its length, where the voice began, and what is asked for."""
+
+    def __init__(self, voiced_above_dbfs: float) -> None:
+        self.audio_ms = 0.0
+        self.voiced_from_ms: float | None = None
+        self.flush_ms = 0.0
+        self.ended = False
+        self.changed = asyncio.Event()
+        self._threshold = 32768 * 10 ** (voiced_above_dbfs / 20)
+
+    async def read(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
+        """Take in all audio; what it raises comes through."""
+        try:
+            async for item in audio:
+                if isinstance(item, Flush):
+                    self.flush_ms = self.audio_ms
+                else:
+                    self._take(item)
+                self.changed.set()
+        finally:
+            self.ended = True
+            self.changed.set()
+
+    def _take(self, chunk: AudioChunk) -> None:
+        if self.voiced_from_ms is None:
+            offset_ms = voice_onset_ms(chunk, self._threshold)
+            if offset_ms is not None:
+                self.voiced_from_ms = self.audio_ms + offset_ms
+        self.audio_ms += chunk.duration_ms
+
+
+def voice_onset_ms(chunk: AudioChunk, threshold: float) -> float | None:
+    """Where the first 10 ms of an RMS level above `threshold` (in samples' units) begin; None: nowhere."""
+    samples = np.frombuffer(chunk.pcm, "<i2").astype(np.float64)
+    size = max(1, chunk.sample_rate_hz * LEVEL_WINDOW_MS // 1000)
+    for start in range(0, len(samples), size):
+        if math.sqrt(np.mean(samples[start : start + size] ** 2)) > threshold:
+            return start * 1000 / chunk.sample_rate_hz
+    return None
+
+
+class SimulatedSpeechToTextSession:
+    """One conversation: each utterance in which a voice was heard is one turn of the script."""
+
+    def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn]) -> None:
+        self._options = options
+        self._script = script
+        self._turn = 0
+        self._closing = Closing()
+        self._utterance: Utterance | None = None
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Transcript]:
+        """A pass for every `partial_every_ms` of new audio, for every flush, and for the end; one at a time.
+
+        What comes while a pass runs waits for the next, which covers all of it. When nothing came after a pass
+        over everything, the final repeats it at once. Cancelling ends a pass at once.
+        """
+        self._closing.check()
+        utterance = self._utterance = Utterance(self._options.voiced_above_dbfs)
+        reader = asyncio.create_task(utterance.read(audio))
+        covered_ms, text = 0.0, ""
+        try:
+            while await self._wait_for_work(utterance, covered_ms):
+                given_ms = utterance.audio_ms
+                await self._closing.sleep_until(asyncio.get_running_loop().time() + self._options.pass_ms / 1000)
+                covered_ms, text = given_ms, self._revealed(utterance, given_ms)
+                if utterance.ended and covered_ms == utterance.audio_ms:
+                    break
+                yield Transcript(text, covered_ms)
+            await reader
+            yield Transcript(text, covered_ms, final=True)
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+            self._utterance = None
+            self._turn += utterance.voiced_from_ms is not None
+
+    async def _wait_for_work(self, utterance: Utterance, covered_ms: float) -> bool:
+        """Wait until a pass is due (true), or all audio is covered and has ended (false)."""
+        while True:
+            self._closing.check()
+            new_ms = utterance.audio_ms - covered_ms
+            if utterance.ended:
+                return new_ms > 0
+            if new_ms >= self._options.partial_every_ms or utterance.flush_ms > covered_ms:
+                return True
+            utterance.changed.clear()
+            await utterance.changed.wait()
+
+    def _revealed(self, utterance: Utterance, given_ms: float) -> str:
+        if utterance.voiced_from_ms is None:
+            return ""
+        voiced_ms = given_ms - utterance.voiced_from_ms
+        turn = self._script[self._turn % len(self._script)]
+        return " ".join(word.word for word in turn if word.end_ms <= voiced_ms).strip()
+
+    async def close(self) -> None:
+        """End what runs with an `EngineError`."""
+        self._closing.close()
+        if self._utterance is not None:
+            self._utterance.changed.set()
