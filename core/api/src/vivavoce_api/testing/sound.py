@@ -10,6 +10,8 @@ from pathlib import Path
 
 from vivavoce_api.audio import BYTES_PER_SAMPLE, AudioChunk
 
+PERIOD_STEPS = 512
+
 
 def read_wav(path: Path) -> AudioChunk:
     """A PCM16 WAV file as one chunk; of several channels, the first. `ValueError` for other encodings."""
@@ -34,15 +36,17 @@ def speech_clip(duration_ms: float = 1500, sample_rate_hz: int = 16_000, pitch_h
 
     Voice activity detectors tend to take it for a voice; there are no words in it.
     """
-    samples = array.array("h")
-    phase = 0.0
+    period = [
+        sum(_formants(k * pitch_hz) * math.sin(2 * math.pi * k * n / PERIOD_STEPS) for k in range(1, 20))
+        for n in range(PERIOD_STEPS)
+    ]
+    samples, phase = array.array("h"), 0.0
     for n in range(round(duration_ms * sample_rate_hz / 1000)):
         time_s = n / sample_rate_hz
-        pitch = pitch_hz * (1 + 0.08 * math.sin(2 * math.pi * 0.9 * time_s))
-        phase += 2 * math.pi * pitch / sample_rate_hz
+        phase += pitch_hz * (1 + 0.08 * math.sin(2 * math.pi * 0.9 * time_s)) / sample_rate_hz
         syllable = 0.5 - 0.5 * math.cos(2 * math.pi * 4 * time_s)
-        voice = sum(_formants(k * pitch) * math.sin(k * phase) for k in range(1, 20))
-        samples.append(round(max(-1.0, min(1.0, 0.15 * voice * syllable)) * 32767))
+        voice = 0.15 * syllable * period[int(phase * PERIOD_STEPS) % PERIOD_STEPS]
+        samples.append(round(max(-1.0, min(1.0, voice)) * 32767))
     if sys.byteorder == "big":
         samples.byteswap()
     return AudioChunk(samples.tobytes(), sample_rate_hz)
