@@ -1,0 +1,76 @@
+"""`vivavoce talk`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vivavoce.cli.output import AgentFile, engine_labels, error_console, output_console, read_agent
+from vivavoce.cli.progress import LoadingDisplay
+from vivavoce.cli.run import quieten_libraries
+
+if TYPE_CHECKING:
+    from vivavoce.definition import AgentDefinition
+    from vivavoce.talk import TalkResult
+
+
+def talk(
+    agent: AgentFile,
+    question: Annotated[
+        Path,
+        typer.Option(
+            "--in", metavar="WAV", help="What the user says.", exists=True, dir_okay=False, show_default=False
+        ),
+    ],
+    reply: Annotated[
+        Path | None, typer.Option("--out", metavar="WAV", help="Write the agent's reply here.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Say a recorded question to an agent, in real time, and show what it heard, its reply, and where the time went.
+
+    The clock runs from the last voiced sample of the question to the first audible sample of the reply. Network and
+    sound devices are not part of it.
+
+    [bold]Example[/bold]
+
+      vivavoce talk agents/quickstart.yaml --in question.wav --out reply.wav
+    """
+    quieten_libraries()
+    definition = read_agent(agent)
+    show_result(asyncio.run(_talk(definition, question, reply)), output_console())
+    if reply is not None:
+        output_console().print(Text(f"The reply's sound is in {reply}."))
+
+
+async def _talk(definition: AgentDefinition, question: Path, reply: Path | None) -> TalkResult:
+    from vivavoce.agent import Agent
+    from vivavoce.talk import hold_turn
+
+    agent = Agent(definition)
+    try:
+        with LoadingDisplay(error_console(), engine_labels(definition)) as display:
+            await agent.load(display)
+        return await hold_turn(agent, question, reply)
+    finally:
+        await agent.close()
+
+
+def show_result(result: TalkResult, console: Console) -> None:
+    """Transcript, reply, and a latency table by stage."""
+    console.print(Text.assemble(("heard  ", "bold"), result.transcript or "(nothing)"))
+    console.print(Text.assemble(("reply  ", "bold"), result.reply or "(nothing)"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="after the last voiced sample", title_justify="left")
+    table.add_column("stage")
+    table.add_column("at, ms", justify="right")
+    for stage, at_ms in result.stages_ms.items():
+        table.add_row(stage.replace("_", " "), f"{at_ms:.0f}")
+    table.add_section()
+    table.add_row("voice to voice", f"{result.voice_to_voice_ms:.0f}", style="bold")
+    console.print(table)
