@@ -142,7 +142,9 @@ class Floor:
         def writing(draft: Draft, opened: asyncio.Event) -> AsyncIterator[str]:
             return write(draft, sessions.llm, messages, sessions.tools, opened)
 
-        return self._start(turn.text, writing)
+        reply = self._start(turn.text, writing)
+        reply.transcript_at = turn.marks.transcript
+        return reply
 
     def _start(self, user_text: str, writing: Writing) -> Reply:
         self._count += 1
@@ -174,7 +176,7 @@ class Floor:
     async def _measure(self, turn: UserTurn, reply: Reply) -> None:
         origin = turn.marks.voiced_end
         stages = {
-            "transcript": turn.marks.transcript,
+            "transcript": reply.transcript_at,
             "first token": reply.draft.first_token_at,
             "first chunk": reply.first_chunk_at,
             "commit": turn.marks.committed,

@@ -56,6 +56,7 @@ class Reply:
         self.user_text = user_text
         self.draft = Draft()
         self.playout = Playout(connection, reply_id, max_lead_ms)
+        self.transcript_at: float | None = None
         self.first_chunk_at: float | None = None
         self.made_ms = 0.0
         self.error: VivavoceError | None = None
