@@ -47,9 +47,10 @@ class LoadingDisplay:
                 self._steps[engine] = step
                 if not self._console.is_terminal:
                     self._console.print(f"{name}: {step}", markup=False)
-        ended = {"total": 1, "completed": 1} if step == READY else {}
-        shown = "" if step == READY else amount(done, total)
-        self._progress.update(self._tasks[engine], step=step, amount=shown, **ended)
+        if step == READY:
+            self._progress.update(self._tasks[engine], total=1, completed=1, step=step, amount="")
+        else:
+            self._progress.update(self._tasks[engine], step=step, amount=amount(done, total))
 
     def __enter__(self) -> LoadingDisplay:
         self._progress.start()

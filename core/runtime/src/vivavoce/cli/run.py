@@ -16,6 +16,8 @@ from vivavoce.cli.progress import LoadingDisplay
 if TYPE_CHECKING:
     from vivavoce.definition import AgentDefinition
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
@@ -63,7 +65,7 @@ async def _serve(definition: AgentDefinition, host: str, port: int) -> None:
             await agent.load(display)
         signals.leave_to_the_server()
         app = create_app(agent, allowed_origins=origins)
-        await serve(app, host, port, started=lambda address: _show_ready(definition, address))
+        await serve(app, host, port, started=lambda address: _show_ready(definition, address, host))
     finally:
         await agent.close()
     output_console().print("stopped")
@@ -97,15 +99,17 @@ class _StopSignals:
             self._task.cancel()
 
 
-def _show_ready(definition: AgentDefinition, address: str) -> None:
+def _show_ready(definition: AgentDefinition, address: str, host: str) -> None:
     engines = [definition.stt, definition.llm, definition.tts]
     socket = address.replace("http", "ws", 1).rstrip("/") + "/ws"
     rows = [
         ("Talk to it", address.rstrip("/")),
         ("WebSocket", socket),
-        ("Engines", ", ".join(map(engine_label, engines))),
+        ("Engines", " → ".join(map(engine_label, engines))),
         ("Stop", "Ctrl-C"),
     ]
+    if host not in LOOPBACK:
+        rows.append(("Note", "from other machines, browsers only give the microphone to pages that come by HTTPS"))
     console = output_console()
     console.print(Text.assemble("\n", (definition.name, "bold green"), " is ready."))
     for label, value in rows:

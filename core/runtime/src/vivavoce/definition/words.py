@@ -43,7 +43,7 @@ def explain(
 def unknown_key(key: str, valid: list[str], noun: str) -> str:
     """Words for a key that isn't one, with the nearest that is."""
     near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-    guess = f"; did you mean '{near[0]}'?" if near else ";"
+    guess = f"; did you mean '{near[0]}'?" if near else ""
     return f"no such {noun}{guess} ({noun.split()[0]}s: {', '.join(sorted(valid)) or 'none'})"
 
 
