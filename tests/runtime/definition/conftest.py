@@ -31,7 +31,6 @@ class SpeakOptions(Options):
 
 class ModelOptions(Options):
     model: str = Field(max_length=100)
-    stop: list[str] = []
 
 
 def offer(kind: Kind, name: str, options: type[Options] = Options) -> Offer:

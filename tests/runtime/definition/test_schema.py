@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pydantic import ConfigDict
 
 from vivavoce.definition import agent_schema, check_agent
 from vivavoce_api import Catalog, Kind, Offer, Options
@@ -70,7 +71,7 @@ def test_editors_get_descriptions(catalog):
 
 def test_options_that_no_schema_can_describe_leave_the_rest_working(write):
     class Strange(Options):
-        model_config = {"arbitrary_types_allowed": True}
+        model_config = ConfigDict(arbitrary_types_allowed=True)
 
         thing: object = None
         call: type[Any] | None = None
