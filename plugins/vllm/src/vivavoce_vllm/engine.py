@@ -61,8 +61,7 @@ class VllmEngine:
     def _client(self, server: Server) -> openai.AsyncOpenAI:
         client = openai.AsyncOpenAI(
             base_url=str(server.url),
-            api_key=server.api_key or "none",
-            default_headers=None if server.api_key else {"Authorization": openai.omit},  # type: ignore[dict-item]
+            api_key=server.api_key or "none",  # without a key, the session leaves the header out
             http_client=self._http,
             max_retries=0,
         )

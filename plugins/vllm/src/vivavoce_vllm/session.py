@@ -31,6 +31,7 @@ class VllmSession:
         self._server = server
         self._options = options
         self._model = options.model
+        self._headers: Any = {} if server.api_key else {"Authorization": openai.omit}
         self._tools: Sequence[ToolSpec] = ()
         self._in_flight = InFlight(
             lambda error: translated(error, self._server, self._model, self._options.api_key_env)
@@ -102,11 +103,12 @@ class VllmSession:
         return {
             "model": self._model,
             "messages": [wire_message(message) for message in messages],
+            "extra_headers": self._headers,
             **wire_tools(self._tools),
         }
 
     async def _first_model(self) -> str:
-        async for model in self._client.models.list():
+        async for model in self._client.models.list(extra_headers=self._headers):
             return model.id
         raise EngineError(f"The model server {self._server.url} lists no model.", fix="set llm.model")
 
