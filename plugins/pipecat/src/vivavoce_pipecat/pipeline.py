@@ -1,0 +1,326 @@
+"""One Pipecat service in a pipeline of its own, spoken to in calls: frames in, frames out, one call at a time.
+
+Imports Pipecat at its top; imported by `load` functions, through `import_quietly`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import aiohttp
+from pipecat.frames.frames import ErrorFrame, Frame, InterruptionFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.ai_service import AIService
+from pipecat.utils.errors import ErrorCategory
+from pipecat.workers.runner import WorkerRunner
+
+from vivavoce_api import EngineError, EngineTimeoutError, EngineUnavailableError
+from vivavoce_pipecat.recipe import Recipe
+
+INBOX_ITEMS = 64
+INTERRUPTION_LIMIT_S = 0.08
+"""A service that has not stopped by then is given up, with its pipeline; the next call makes a new one."""
+START_LIMIT_S = 15.0
+CLOSE_LIMIT_S = 5.0
+INPUT_SAMPLE_RATE_HZ = 16_000
+OUTPUT_SAMPLE_RATE_HZ = 24_000
+
+_UNAVAILABLE = (ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER, ErrorCategory.RATE_LIMIT)
+
+Notice = TypeVar("Notice")
+
+
+class Tap(FrameProcessor):
+    """Shows the frames that pass in one direction to a function, which may hold them up."""
+
+    def __init__(self, direction: FrameDirection, show: Callable[[Frame], object]) -> None:
+        super().__init__(enable_direct_mode=True)
+        self._direction = direction
+        self._show = show
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Show the frame, then pass it on."""
+        await super().process_frame(frame, direction)
+        if direction is self._direction:
+            shown = self._show(frame)
+            if asyncio.iscoroutine(shown):
+                await shown
+        await self.push_frame(frame, direction)
+
+
+class Running:
+    """A started pipeline: `[tap, service, tap]` under a runner's task, until `close`."""
+
+    def __init__(self, recipe: Recipe, show: Callable[[Frame], object]) -> None:
+        self._recipe = recipe
+        self._show = show
+        self._http_session: aiohttp.ClientSession | None = None
+        self._worker: PipelineWorker | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._service: AIService | None = None
+        self.abandoned = False
+        """Set when the service did not stop when told to."""
+
+    @property
+    def service(self) -> AIService:
+        """The service."""
+        assert self._service is not None, "not started"
+        return self._service
+
+    @property
+    def usable(self) -> bool:
+        """Whether the service can still do its work."""
+        running = self._task is not None and not self._task.done()
+        return running and not self.abandoned and self.service.is_usable
+
+    async def start(self) -> None:
+        """Make the service, connect it, and wait until its pipeline runs. Raises `EngineError`."""
+        if self._recipe.needs_http_session:
+            self._http_session = aiohttp.ClientSession()
+        self._service = await self._recipe.make(self._http_session)
+        taps = [Tap(direction, self._show) for direction in (FrameDirection.UPSTREAM, FrameDirection.DOWNSTREAM)]
+        self._worker = PipelineWorker(
+            Pipeline([taps[0], self._service, taps[1]]),
+            cancel_on_idle_timeout=False,
+            idle_timeout_secs=None,
+            enable_rtvi=False,
+            enable_turn_tracking=False,
+            check_dangling_tasks=False,
+            params=PipelineParams(
+                audio_in_sample_rate=INPUT_SAMPLE_RATE_HZ,
+                audio_out_sample_rate=OUTPUT_SAMPLE_RATE_HZ,
+                enable_metrics=False,
+                enable_usage_metrics=True,
+            ),
+        )
+        started = asyncio.Event()
+
+        async def on_started(*_: object) -> None:
+            started.set()
+
+        self._worker.add_event_handler("on_pipeline_started", on_started)
+        runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
+        await runner.add_workers(self._worker)
+        self._task = asyncio.create_task(runner.run(), name=f"pipecat {self._recipe.name}")
+        await self._wait_for(started)
+
+    async def _wait_for(self, started: asyncio.Event) -> None:
+        assert self._task is not None
+        waiting = asyncio.create_task(started.wait())
+        try:
+            await asyncio.wait({waiting, self._task}, timeout=START_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if not started.is_set():
+            raise EngineUnavailableError(f"{self._recipe.name} did not start within {START_LIMIT_S:.0f} s")
+
+    async def queue(self, *frames: Frame) -> None:
+        """Send frames into the service, in order."""
+        assert self._worker is not None
+        for frame in frames:
+            await self._worker.queue_frame(frame)
+
+    async def close(self) -> None:
+        """End the pipeline and everything of it. Idempotent."""
+        if self._worker is not None and self._task is not None:
+            await self._worker.cancel()
+            await asyncio.wait({self._task}, timeout=CLOSE_LIMIT_S)
+            self._task.cancel()
+        if self._service is not None:
+            await close_client(self._service)
+        if self._http_session is not None:
+            await self._http_session.close()
+
+
+async def close_client(service: AIService) -> None:
+    """Close the HTTP client that services of OpenAI's, Groq's and Anthropic's sort make and leave open at their end."""
+    close = getattr(getattr(service, "_client", None), "close", None)
+    if inspect.iscoroutinefunction(close):
+        await close()
+
+
+class Call:
+    """One use of a service, from its first frame to its last: what comes back, in order, through a bounded inbox."""
+
+    def __init__(self, running: Running, describe: Callable[[ErrorFrame], EngineError], timeout_s: float) -> None:
+        self._running = running
+        self._describe = describe
+        self._timeout_s = timeout_s
+        self._inbox: asyncio.Queue[object] = asyncio.Queue(INBOX_ITEMS)
+        self._open = True
+        self._expecting = True
+        self._limit: asyncio.Timeout | None = None
+        self.finished = False
+        """Set by the caller when the service has nothing more to say; else leaving the call interrupts it."""
+
+    @property
+    def service(self) -> AIService:
+        """The service."""
+        return self._running.service
+
+    async def send(self, *frames: Frame) -> None:
+        """Send frames into the service, in order."""
+        await self._running.queue(*frames)
+
+    async def put(self, item: object) -> None:
+        """Add to what `next` gives; waits while the inbox is full. Dropped once the call is over."""
+        if self._open:
+            await self._inbox.put(item)
+
+    def expect_nothing_yet(self) -> None:
+        """The service may stay silent as long as it likes, until `expect`."""
+        self._expecting = False
+
+    def expect(self) -> None:
+        """From now on the service must not be silent for longer than the YAML's `timeout_s`."""
+        self._expecting = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+
+    async def next(self, until_s: float | None = None) -> object | None:
+        """The next frame or notice, or None when the loop's clock reaches `until_s`.
+
+        An exception among them is raised, so is an error of the service. Raises `EngineTimeoutError` when
+        something is expected and does not come.
+        """
+        loop = asyncio.get_running_loop()
+        limits = [loop.time() + self._timeout_s] if self._expecting else []
+        limits += [] if until_s is None else [until_s]
+        try:
+            async with asyncio.timeout_at(min(limits, default=None)) as self._limit:
+                item = await self._inbox.get()
+        except TimeoutError:
+            if until_s is not None and loop.time() >= until_s:
+                return None
+            raise EngineTimeoutError(f"{type(self.service).__name__} was silent for {self._timeout_s:g} s") from None
+        finally:
+            self._limit = None
+        if isinstance(item, ErrorFrame):
+            raise self._describe(item)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def end(self) -> None:
+        """Take no more, and let go whoever waits to put something."""
+        self._open = False
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
+
+    def fail(self, error: Exception) -> None:
+        """Make `next` raise `error`, before anything else that waits."""
+        self.end()
+        self._inbox.put_nowait(error)
+
+
+class ServicePipeline:
+    """One conversation's service: started once, used in calls one after the other, made anew when it broke.
+
+    `wanted`: the frames that calls get to see. `adapt(service)` is called with each new instance. A service
+    that is not `interruptible` (it may answer late) is given up when a call ends early.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        timeout_s: float,
+        wanted: tuple[type[Frame], ...],
+        adapt: Callable[[AIService], None] = lambda service: None,
+        interruptible: bool = True,
+    ) -> None:
+        self._recipe = recipe
+        self._timeout_s = timeout_s
+        self._wanted = (*wanted, ErrorFrame)
+        self._adapt = adapt
+        self._interruptible = interruptible
+        self._running: Running | None = None
+        self._turn = asyncio.Lock()
+        self._call: Call | None = None
+        self._interrupted = asyncio.Event()
+        self._first_error: ErrorFrame | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Make the service and connect it. Raises `EngineError`, `ConfigurationError`."""
+        self._first_error = None
+        self._running = Running(self._recipe, self._show)
+        try:
+            await self._running.start()
+            self._adapt(self._running.service)
+            if self._first_error is not None:
+                raise self._described(self._first_error)
+        except BaseException:
+            await self.give_up()
+            raise
+
+    async def give_up(self) -> None:
+        """End the pipeline; the next call makes a new one."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.close()
+
+    async def close(self) -> None:
+        """End the pipeline for good; a call that runs raises `EngineUnavailableError`. Idempotent."""
+        self._closed = True
+        if self._call is not None:
+            self._call.fail(self._gone())
+        await self.give_up()
+
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[Call]:
+        """Use the service. Leaving before `finished` is set interrupts it, within `INTERRUPTION_LIMIT_S`."""
+        async with self._turn:
+            running = await self._ready()
+            self._call = call = Call(running, self._described, self._timeout_s)
+            try:
+                yield call
+            finally:
+                call.end()
+                self._call = None
+                if not call.finished and not self._closed:
+                    await self._interrupt(running)
+
+    async def _ready(self) -> Running:
+        if self._closed:
+            raise self._gone()
+        if self._running is None or not self._running.usable:
+            await self.give_up()
+            await self.start()
+        assert self._running is not None
+        return self._running
+
+    async def _interrupt(self, running: Running) -> None:
+        """Stop what the service does. One that doesn't stop in time is abandoned and closed by the next call."""
+        if not self._interruptible:
+            running.abandoned = True
+            return
+        self._interrupted.clear()
+        await running.queue(InterruptionFrame())
+        try:
+            async with asyncio.timeout(INTERRUPTION_LIMIT_S):
+                await self._interrupted.wait()
+        except TimeoutError:
+            running.abandoned = True
+
+    async def _show(self, frame: Frame) -> None:
+        if isinstance(frame, InterruptionFrame):
+            self._interrupted.set()
+        elif isinstance(frame, self._wanted):
+            if isinstance(frame, ErrorFrame) and self._first_error is None:
+                self._first_error = frame
+            if self._call is not None:
+                await self._call.put(frame)
+
+    def _described(self, frame: ErrorFrame) -> EngineError:
+        words = f"{self._recipe.name}: {self._recipe.scrub(frame.error)}"
+        kind = EngineUnavailableError if frame.category in _UNAVAILABLE else EngineError
+        return kind(words)
+
+    def _gone(self) -> EngineUnavailableError:
+        return EngineUnavailableError(f"the session of {self._recipe.name} is closed", retryable=False)
