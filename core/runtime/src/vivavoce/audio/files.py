@@ -16,6 +16,7 @@ def read_audio(path: Path, sample_rate_hz: int = INPUT_SAMPLE_RATE_HZ) -> AudioC
     Blocks. Raises `ConfigurationError` when the file is missing or holds no sound that can be read.
     """
     import av
+    from av.error import FFmpegError
 
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file")
@@ -30,7 +31,7 @@ def read_audio(path: Path, sample_rate_hz: int = INPUT_SAMPLE_RATE_HZ) -> AudioC
                     pcm += frame.to_ndarray().tobytes()
         for frame in resampler.resample(None):
             pcm += frame.to_ndarray().tobytes()
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise ConfigurationError(f"{path} can't be read as audio: {error.strerror}") from error
     return AudioChunk(bytes(pcm), sample_rate_hz)
 
