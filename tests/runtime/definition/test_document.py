@@ -90,11 +90,11 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_a_duplicate_key_is_a_problem_that_names_both_lines(write):
     document = read_document(write(whole="a:\n  b: 1\n  b: 2\n"))
-    assert [str(problem) for problem in document.problems] == [
+    assert [str(problem) for problem in document.problems.values()] == [
         "x.yaml:3: a.b: is here a second time; the first is on line 2"
     ]
 
 
 def test_a_key_that_is_no_word(write):
     document = read_document(write(whole="a: 1\n? [x, y]\n: 2\n"))
-    assert [str(problem) for problem in document.problems] == ["x.yaml:2: a key must be a word"]
+    assert [str(problem) for problem in document.problems.values()] == ["x.yaml:2: a key must be a word"]

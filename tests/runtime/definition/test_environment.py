@@ -13,7 +13,7 @@ ENVIRON = {"NAME": "Anna", "EMPTY": "", "PORT": "8001"}
 def expanded(value):
     document = Document("x.yaml", {"key": value}, {("key",): 3})
     originals = expand_environment(document, ENVIRON)
-    return document.data["key"], [str(problem) for problem in document.problems], originals
+    return document.data["key"], [str(problem) for problem in document.problems.values()], originals
 
 
 @pytest.mark.parametrize(

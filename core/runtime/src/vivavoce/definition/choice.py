@@ -58,11 +58,13 @@ class Resolver:
         Options that are paths (typed `pathlib.Path`) are relative to the folder of the file.
         """
         if not isinstance(section, dict):
-            self._report(keys, f"must be keys and values that name a plugin, such as {{plugin: {self._example(kind)}}}")
+            self.document.report(
+                keys, f"must be keys and values that name a plugin, such as {{plugin: {self._example(kind)}}}"
+            )
             return None
         name = section.get("plugin")
         if not isinstance(name, str) or not name:
-            self._report(keys, f"must name its plugin; installed: {self._installed(kind)}")
+            self.document.report(keys, f"must name its plugin; installed: {self._installed(kind)}")
             return None
         entry = self.catalog.get(kind, name)
         if entry is None:
@@ -78,7 +80,7 @@ class Resolver:
             checked = model.model_validate(_with_absolute_paths(options, schema, self.folder))
         except ValidationError as error:
             for inner, words in explain(error, schema, options, f"option of '{entry.offer.name}'", originals):
-                self._report((*keys, *inner), words)
+                self.document.report((*keys, *inner), words)
             return None
         return Choice(entry, checked)
 
@@ -87,7 +89,7 @@ class Resolver:
         what = f"{NAMES_OF_KINDS[kind]} plugin '{name}'"
         for broken in self.catalog.broken:
             if broken.distribution in (package, f"vivavoce-{name}"):
-                self._report(keys, f"{what} is installed but does not work: {broken.reason}")
+                self.document.report(keys, f"{what} is installed but does not work: {broken.reason}")
                 return
         installed = f"installed: {self._installed(kind)}"
         if package is not None:
@@ -97,12 +99,7 @@ class Resolver:
             return
         others = [other.value for other in Kind if self.catalog.get(other, name)]
         elsewhere = f" ('{name}' is a plugin for {', '.join(others)})" if others else ""
-        self._report(keys, f"there is no {what}{elsewhere}; {installed}")
-
-    def _report(self, keys: KeyPath, text: str) -> None:
-        """Note a problem, unless a reference to the environment failed there, which says it better."""
-        if not any(problem.keys == keys for problem in self.document.problems):
-            self.document.problems.append(self.document.problem(keys, text))
+        self.document.report(keys, f"there is no {what}{elsewhere}; {installed}")
 
     def _installed(self, kind: Kind) -> str:
         return ", ".join(entry.offer.name for entry in self.catalog.of_kind(kind)) or "none"

@@ -29,12 +29,15 @@ _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 
 @dataclass
 class Document:
-    """The values of a file, the line (from 1) of every key and list item, and what was wrong while reading."""
+    """The values of a file, the line (from 1) of every key and list item, and what is wrong with them.
+
+    A place has one problem, the first that was found: later ones follow from it.
+    """
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[KeyPath, Problem] = field(default_factory=dict)
 
     def line(self, keys: KeyPath) -> int | None:
         """The line of `keys`, or of the nearest section around it that the file has; None where it has none."""
@@ -45,6 +48,10 @@ class Document:
     def problem(self, keys: KeyPath, text: str, fix: str | None = None) -> Problem:
         """A problem at `keys`."""
         return Problem(self.file, self.line(keys), keys, text, fix)
+
+    def report(self, keys: KeyPath, text: str, fix: str | None = None) -> None:
+        """Note a problem at `keys`, unless there is one."""
+        self.problems.setdefault(keys, self.problem(keys, text, fix))
 
 
 def read_document(path: Path) -> Document:
@@ -117,12 +124,12 @@ def _mapping(node: yaml.MappingNode, keys: KeyPath, document: Document) -> dict[
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            document.problems.append(Problem(document.file, line, keys, "a key must be a word"))
+            document.problems.setdefault(keys, Problem(document.file, line, keys, "a key must be a word"))
             continue
         key = key_node.value
         if key in values:
             text = f"is here a second time; the first is on line {document.lines[(*keys, key)]}"
-            document.problems.append(Problem(document.file, line, (*keys, key), text))
+            document.problems.setdefault((*keys, key), Problem(document.file, line, (*keys, key), text))
             continue
         document.lines[(*keys, key)] = line
         values[key] = _value(value_node, (*keys, key), document)

@@ -43,14 +43,14 @@ def _expand(value: Any, keys: KeyPath, document: Document, environ: Mapping[str,
             return "${"
         if name is None:
             text = "`${` opens no environment variable here; write ${NAME}, ${NAME:-default}, or $${ for the characters"
-            document.problems.append(document.problem(keys, text))
+            document.report(keys, text)
             return match[0]
         found = environ.get(name)
         if default is not None:
             return found or default
         if found is None:
             text = f"the environment variable {name} is not set, and ${{{name}}} has no default"
-            document.problems.append(document.problem(keys, text, fix=f"export {name}=..."))
+            document.report(keys, text, fix=f"export {name}=...")
             return match[0]
         return found
 

@@ -62,7 +62,7 @@ def check_agent(path: Path | str, catalog: Catalog, environ: Mapping[str, str] =
         definition._path = path
     if document.problems or resolver.missing:
         definition = None
-    return AgentReport(path, definition, tuple(document.problems), tuple(resolver.missing))
+    return AgentReport(path, definition, tuple(document.problems.values()), tuple(resolver.missing))
 
 
 def _with_choices(document: Document, resolver: Resolver) -> dict[str, Any]:
@@ -82,11 +82,9 @@ def _validated(values: dict[str, Any], document: Document, originals: Mapping[Ke
     try:
         return AgentDefinition.model_validate(values)
     except ValidationError as error:
-        known = {problem.keys for problem in document.problems}
         for keys, words in explain(error, AgentDefinition.model_json_schema(), values, "key of an agent", originals):
-            if keys in known or _has_no_choice(keys, values):
-                continue
-            document.problems.append(document.problem(keys, words))
+            if not _has_no_choice(keys, values):
+                document.report(keys, words)
     return None
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from vivavoce_api import ConfigurationError
 
+MAX_TOLD = 50
+"""Problems that one error tells."""
+
 KeyPath = tuple[str | int, ...]
 """The way to a value: `("tools", 0, "plugin")` is written `tools[0].plugin`."""
 
@@ -37,5 +40,8 @@ def dotted(keys: KeyPath) -> str:
 def error_of(problems: Iterable[Problem]) -> ConfigurationError:
     """One `ConfigurationError` that tells all problems, a line each, in the order of the file."""
     found = sorted(problems, key=lambda problem: problem.line or 0)
-    fixes = list(dict.fromkeys(problem.fix for problem in found if problem.fix))
-    return ConfigurationError("\n".join(map(str, found)), fix="\n       ".join(fixes) or None)
+    told = [str(problem) for problem in found[:MAX_TOLD]]
+    if len(found) > MAX_TOLD:
+        told.append(f"... and {len(found) - MAX_TOLD} more")
+    fixes = list(dict.fromkeys(problem.fix for problem in found[:MAX_TOLD] if problem.fix))
+    return ConfigurationError("\n".join(told), fix="\n       ".join(fixes) or None)
