@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soxr
+
+from vivavoce_api import AudioChunk
 from vivavoce_api.testing import LoadedEngine, SpeechToTextConformance
 from vivavoce_api.testing.sound import read_wav
-from vivavoce_api import AudioChunk
-import numpy as np
 
 SPEECH = Path(__file__).parents[2] / "data" / "speech"
 

@@ -1,0 +1,184 @@
+"""What is asked of the model, and what becomes of its answers. The model is a stub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from vivavoce_whisper import decoder as decoder_module
+from vivavoce_whisper.decoder import AbandonedError, Decoder, loop_start, settling_cut
+from vivavoce_whisper.pauses import quietest_cut
+
+END = 1000
+SPECIAL = {
+    "<|endoftext|>": END,
+    "<|startoftranscript|>": 1001,
+    "<|en|>": 1002,
+    "<|de|>": 1003,
+    "<|transcribe|>": 1004,
+    "<|notimestamps|>": 1005,
+}
+
+
+def sound(duration_s: float, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, level, int(duration_s * 16_000)).astype(np.float32)
+
+
+def pcm(audio: np.ndarray) -> bytes:
+    return (audio.clip(-1, 1) * 32767).astype("<i2").tobytes()
+
+
+@dataclass
+class StubModel:
+    """Gives prepared answers and keeps what it was asked; tokens are numbers, and so is the text."""
+
+    answers: list[SimpleNamespace]
+    is_multilingual: bool = True
+    windows_s: list[float] = field(default_factory=list)
+    prompts: list[list[int]] = field(default_factory=list)
+    max_lengths: list[int] = field(default_factory=list)
+
+    def encode(self, features: Any) -> str:
+        self.windows_s.append(features.shape[2] / 100)
+        return "encoded"
+
+    def generate(self, encoded: str, prompts: list[list[int]], **options: Any) -> list[SimpleNamespace]:
+        self.prompts += prompts
+        self.max_lengths.append(options["max_length"])
+        return [self.answers.pop(0)]
+
+    def detect_language(self, encoded: str) -> list[list[tuple[str, float]]]:
+        return [[("<|de|>", 0.9), ("<|en|>", 0.1)]]
+
+    def decoder(self, **options: Any) -> Decoder:
+        tokenizer = SimpleNamespace(
+            token_to_id=SPECIAL.get, decode=lambda tokens, skip_special_tokens: " ".join(map(str, tokens))
+        )
+        mel = SimpleNamespace(model=self, hf_tokenizer=tokenizer, feature_extractor=stub_mel)
+        return Decoder(mel, **options)  # type: ignore[arg-type]
+
+
+def stub_mel(audio: np.ndarray, padding: int) -> np.ndarray:
+    return np.zeros((80, len(audio) // 160), np.float32)
+
+
+def answer(*tokens: int, no_speech: float = 0.01, log_probability: float = -0.2) -> SimpleNamespace:
+    return SimpleNamespace(sequences_ids=[list(tokens)], no_speech_prob=no_speech, scores=[log_probability])
+
+
+@pytest.mark.parametrize(("duration_s", "window_s"), [(0.5, 12), (8, 12), (9.5, 12.5), (15, 18)])
+def test_window_is_the_utterance_and_3_s_at_least_12(duration_s: float, window_s: float) -> None:
+    model = StubModel([answer(1, 2)])
+    assert model.decoder().decode(pcm(sound(duration_s))).text == "1 2"
+    assert model.windows_s == [window_s]
+
+
+def test_full_window() -> None:
+    model = StubModel([answer(1)])
+    model.decoder(short_window=False).decode(pcm(sound(2)))
+    assert model.windows_s == [30]
+
+
+def test_text_that_goes_in_circles_is_decoded_again_in_the_full_window() -> None:
+    model = StubModel([answer(1, 2, 3, 4, 1, 2, 3, 4), answer(1, 2, 3, 4, 5)])
+    assert model.decoder().decode(pcm(sound(4))).text == "1 2 3 4 5"
+    assert model.windows_s == [12, 30]
+
+
+def test_text_that_is_cut_off_is_decoded_again_with_more_room() -> None:
+    model = StubModel([answer(*range(17)), answer(*range(20))])
+    assert model.decoder().decode(pcm(sound(1))).text == " ".join(map(str, range(20)))
+    assert model.max_lengths == [21, 38]
+
+
+def test_an_endless_circle_is_told_once() -> None:
+    endless = [1, 2, 3, 4, 5] * 20
+    model = StubModel([answer(*endless[:17]), answer(*endless[:34])])
+    assert model.decoder().decode(pcm(sound(1))).text == "1 2 3 4 5"
+
+
+def test_words_that_were_really_repeated_stay() -> None:
+    said_twice = answer(1, 2, 3, 4, 1, 2, 3, 4)
+    assert StubModel([said_twice, said_twice]).decoder().decode(pcm(sound(4))).text == "1 2 3 4 1 2 3 4"
+
+
+def test_likely_silence_is_no_text() -> None:
+    model = StubModel([answer(1, 2, no_speech=0.9, log_probability=-1.2)])
+    assert model.decoder().decode(pcm(sound(1))).text == ""
+
+
+@pytest.mark.parametrize(("no_speech", "log_probability"), [(0.9, -0.3), (0.3, -3)])
+def test_sure_text_and_unlikely_silence_stay(no_speech: float, log_probability: float) -> None:
+    model = StubModel([answer(1, 2, no_speech=no_speech, log_probability=log_probability)])
+    assert model.decoder().decode(pcm(sound(1))).text == "1 2"
+
+
+@pytest.mark.parametrize("audio", [sound(0), sound(0.08), np.zeros(32_000, np.float32)])
+def test_next_to_nothing_needs_no_pass(audio: np.ndarray) -> None:
+    assert StubModel([]).decoder().decode(pcm(audio)).text == ""
+
+
+def test_prompt_names_the_language() -> None:
+    model = StubModel([answer(1), answer(1)])
+    model.decoder(language="en").decode(pcm(sound(1)))
+    model.decoder(language="auto").decode(pcm(sound(1)))
+    assert model.prompts == [[1001, 1002, 1004, 1005], [1001, 1003, 1004, 1005]]
+
+
+def test_prompt_of_an_english_model_is_short() -> None:
+    model = StubModel([answer(1)], is_multilingual=False)
+    model.decoder().decode(pcm(sound(1)))
+    assert model.prompts == [[1001, 1005]]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_an_unwanted_pass_ends_at_the_next_step(steps: int) -> None:
+    model = StubModel([])
+    wanted = iter([True] * steps + [False])
+    with pytest.raises(AbandonedError):
+        model.decoder().decode(pcm(sound(1)), lambda: next(wanted))
+    assert len(model.windows_s) == steps
+
+
+def test_long_audio_is_settled_piece_by_piece_at_pauses() -> None:
+    audio = np.concatenate([sound(5), sound(0.6, 0.001), sound(5), sound(0.6, 0.001), sound(5)])
+    decoded = (model := StubModel([answer(n) for n in range(1, 4)])).decoder().decode(pcm(audio))
+    assert (decoded.settled_text, decoded.text) == ("1 2", "3")
+    assert 10.6 < decoded.settled_samples / 16_000 < 11.2
+    assert len(model.windows_s) == 3
+
+
+def test_audio_without_a_pause_is_cut_where_it_must() -> None:
+    audio = sound(40)
+    assert settling_cut(audio[: 15 * 16_000]) == 0
+    assert 3 <= settling_cut(audio) / 16_000 <= 14
+
+
+def test_long_audio_at_once_is_cut_as_if_it_had_come_bit_by_bit() -> None:
+    audio = np.concatenate([sound(6), sound(0.5, 0.001), sound(4), sound(1, 0.0001), sound(20)])
+    grown = next(cut for end in range(0, len(audio), 8000) if (cut := settling_cut(audio[:end])))
+    assert settling_cut(audio) == grown
+    assert 6 <= grown / 16_000 <= 6.5
+
+
+def test_quietest_cut_says_whether_it_is_a_pause() -> None:
+    audio = np.concatenate([sound(2), sound(0.4, 0.001), sound(2)])
+    cut, is_pause = quietest_cut(audio, 0, len(audio), 16_000)
+    assert is_pause
+    assert 2.1 <= cut / 16_000 <= 2.3
+    assert not quietest_cut(sound(4), 0, 64_000, 16_000)[1]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "start"),
+    [([], None), ([1, 2, 3], None), ([1, 1, 1, 1], None), ([1, 2, 3, 4, 9, 1, 2, 3, 4], 5), ([7] * 6, 1)],
+)
+def test_loop_start(tokens: list[int], start: int | None) -> None:
+    assert loop_start(tokens) == start
+
+
+def test_limits_fit_the_encoder() -> None:
+    assert decoder_module.SETTLE_AT_LATEST_S + decoder_module.SILENCE_AFTER_S <= decoder_module.FULL_WINDOW_S

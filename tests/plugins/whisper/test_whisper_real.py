@@ -1,0 +1,106 @@
+"""The real model on real voices: words, silence, long talk."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+from vivavoce_whisper.decoder import Decoder
+from vivavoce_whisper.loading import load_decoder
+from vivavoce_whisper.options import WhisperOptions
+
+from vivavoce_api import ConfigurationError, PrerequisiteError, no_progress
+from vivavoce_api.testing import read_wav, word_error_rate
+
+pytestmark = pytest.mark.slow
+
+SPEECH = Path(__file__).parents[2] / "data" / "speech"
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    loaded = load_decoder(WhisperOptions(device="cpu"), no_progress)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def spoken() -> dict[str, bytes]:
+    """What was said, and the PCM16 at 16 kHz in which it was said."""
+    with (SPEECH / "transcripts.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert len(rows) == 6
+    return {row["transcript"]: at_16_khz(SPEECH / row["file"]) for row in rows}
+
+
+def at_16_khz(path: Path) -> bytes:
+    audio = read_wav(path)
+    return soxr.resample(np.frombuffer(audio.pcm, "<i2"), audio.sample_rate_hz, 16_000).astype("<i2").tobytes()
+
+
+def test_word_error_rate_and_against_faster_whisper(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+    said = " ".join(spoken)
+    ours = word_error_rate(said, " ".join(decoder.decode(pcm).text for pcm in spoken.values()))
+    theirs = word_error_rate(said, " ".join(faster_whisper(decoder, pcm) for pcm in spoken.values()))
+    print(f"word error rate: {ours:.1%}, faster-whisper's defaults {theirs:.1%}")
+    assert ours < 0.15
+    assert ours <= theirs + 0.05
+
+
+def faster_whisper(decoder: Decoder, pcm: bytes) -> str:
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+    segments, _ = decoder._whisper.transcribe(samples, language="en")
+    return " ".join(segment.text for segment in segments)
+
+
+def test_long_talk_keeps_its_words(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+    pause = noise(0.8, 0.001)
+    decoded = decoder.decode(b"".join(pcm + pause for pcm in spoken.values()))
+    assert decoded.settled_samples > 16_000 * 16
+    assert word_error_rate(" ".join(spoken), f"{decoded.settled_text} {decoded.text}") < 0.2
+
+
+@pytest.mark.parametrize("duration_s", [0.3, 1, 5])
+@pytest.mark.parametrize("level", [0, 0.001, 0.01, 0.05])
+def test_silence_and_noise_have_no_words(decoder: Decoder, duration_s: float, level: float) -> None:
+    assert decoder.decode(noise(duration_s, level)).text == ""
+
+
+def noise(duration_s: float, level: float) -> bytes:
+    """White noise of this effective value (1 is full scale)."""
+    samples = np.random.default_rng(7).normal(0, level, int(duration_s * 16_000))
+    return (samples.clip(-1, 1) * 32767).astype("<i2").tobytes()
+
+
+def test_any_local_folder_and_english_words_for_a_wrong_language(tmp_path: Path) -> None:
+    from vivavoce_whisper.weights import model_folder
+
+    folder = model_folder("base", no_progress)
+    with pytest.raises(ConfigurationError, match="knows no language 'xx'"):
+        load_decoder(WhisperOptions(model=str(folder), device="cpu", language="xx"), no_progress)
+
+
+def test_cuda_without_a_gpu_says_so() -> None:
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count() > 0:
+        pytest.skip("there is a GPU here")
+    with pytest.raises(PrerequisiteError, match="no usable NVIDIA GPU"):
+        load_decoder(WhisperOptions(device="cuda"), no_progress)
+
+
+@pytest.mark.gpu
+def test_cuda_hears_the_same_words(spoken: dict[str, bytes]) -> None:
+    """Runs where there is an NVIDIA GPU and `vivavoce-whisper[cuda,weights]` is installed: `pytest -m gpu`."""
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count() == 0:
+        pytest.skip("needs an NVIDIA GPU")
+    on_gpu = load_decoder(WhisperOptions(device="cuda"), no_progress)
+    heard = " ".join(on_gpu.decode(pcm).text for pcm in spoken.values())
+    on_gpu.close()
+    assert word_error_rate(" ".join(spoken), heard) < 0.15
