@@ -195,6 +195,6 @@ def test_another_codec_is_named():
     page[28:36] = b"\x01vorbis "
     page[22:26] = bytes(4)
     page[22:26] = page_checksum(bytes(page)).to_bytes(4, "little")
-    _, packets, errors = fed(bytes(page))
+    _, packets, errors = fed(bytes(page) + writer.page(PACKETS, 20))
     assert packets == []
     assert "not Opus" in errors[0].message

@@ -35,6 +35,13 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
 ]
 
+WHEN = """new Promise((done) => {
+  const look = () => { if (CONDITION) { watch.disconnect(); done(true); } };
+  const watch = new MutationObserver(look);
+  watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  look();
+})"""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -66,12 +73,7 @@ class Page:
 
     async def until(self, condition):
         """Wait until a JavaScript expression holds; the browser looks again at each change of the page."""
-        await self.evaluate(
-            "new Promise((done) => { const look = () => { if (%s) { watch.disconnect(); done(true); } };"
-            "const watch = new MutationObserver(look);"
-            "watch.observe(document, {subtree: true, childList: true, attributes: true, characterData: true}); look(); })"
-            % condition
-        )
+        await self.evaluate(WHEN.replace("CONDITION", condition))
 
 
 @asynccontextmanager

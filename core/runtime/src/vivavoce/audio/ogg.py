@@ -118,6 +118,7 @@ class OggOpusReader:
     def __init__(self) -> None:
         self._pages = OggPageReader()
         self._serial: int | None = None
+        self._saw_a_beginning = False
         self._next_sequence: int | None = None
         self._partial: bytearray | None = None
         self._tags_expected = False
@@ -133,6 +134,7 @@ class OggOpusReader:
                 yield from self._read_page(page)
 
     def _begin_stream(self, page: Page) -> Iterator[OggEvent]:
+        self._saw_a_beginning = True
         if not page.body.startswith(b"OpusHead"):
             if self._serial is None:
                 yield ClientError("an Ogg stream that is not Opus is ignored")
@@ -146,8 +148,8 @@ class OggOpusReader:
         yield head
 
     def _belongs(self, page: Page) -> bool:
-        """Whether the page is of our stream; without one, a stream that we missed the start of is taken up."""
-        if self._serial is None:
+        """Whether the page is of our stream; if no stream began yet, we were too late for it and take it up now."""
+        if not self._saw_a_beginning and self._serial is None:
             self._serial = page.serial
         return page.serial == self._serial
 

@@ -145,7 +145,8 @@ async function showAgent() {
     const status = await (await fetch("/status")).json();
     const name = typeof status.agent === "string" ? status.agent : status.agent?.name;
     if (name) $("agent").textContent = document.title = name;
-    if (status.models) $("models").textContent = Object.values(status.models).map(String).join(" · ");
+    const models = Object.values(status.models ?? {}).filter((model) => typeof model === "string");
+    $("models").textContent = models.join(" · ");
     if (status.ready === false) showConnection("off", "Loading");
   } catch {
     showConnection("failed", "Server not reachable");
