@@ -139,8 +139,11 @@ class LanguageModelConformance(EngineConformance):
         assert self.distinct[1][1] not in replies[0]
         assert self.distinct[0][1] not in replies[1]
 
-    @pytest.mark.parametrize("by_cancelling", [True, False], ids=["cancelled", "closed"])
-    @pytest.mark.parametrize("after_first_item", [True, False], ids=["writing", "waiting"])
+    @pytest.mark.parametrize(
+        ("by_cancelling", "after_first_item"),
+        [(True, True), (True, False), (False, True)],
+        ids=["cancelled while writing", "cancelled while waiting", "closed while writing"],
+    )
     def test_barge_in(self, vivavoce_loaded: LoadedEngine, by_cancelling: bool, after_first_item: bool) -> None:
         async def interrupt() -> list[Any]:
             session = await vivavoce_loaded.session()

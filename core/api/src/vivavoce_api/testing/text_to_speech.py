@@ -148,8 +148,11 @@ class TextToSpeechConformance(EngineConformance):
         self.check_spans(vivavoce_loaded, other, OTHER)
         assert joined(short).duration_ms < joined(other).duration_ms
 
-    @pytest.mark.parametrize("by_cancelling", [True, False], ids=["cancelled", "closed"])
-    @pytest.mark.parametrize("after_first_item", [True, False], ids=["speaking", "waiting"])
+    @pytest.mark.parametrize(
+        ("by_cancelling", "after_first_item"),
+        [(True, True), (True, False), (False, True)],
+        ids=["cancelled while speaking", "cancelled while waiting", "closed while speaking"],
+    )
     def test_barge_in(self, vivavoce_loaded: LoadedEngine, by_cancelling: bool, after_first_item: bool) -> None:
         async def interrupt() -> list[SpeechChunk]:
             session = await vivavoce_loaded.session()
