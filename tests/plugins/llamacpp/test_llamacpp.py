@@ -179,7 +179,7 @@ def test_killed_server_is_an_error_of_one_turn(runner: asyncio.Runner, engine: L
             async for _ in items:
                 pass
         async with asyncio.timeout(RESTART_LIMIT_S):
-            while not (reply := await reply_if_available(session)):
+            while not (reply := await reply_if_available(session)):  # noqa: ASYNC110 - it can only be tried
                 await asyncio.sleep(0.2)
         await session.close()
         return killed, text_of(reply)
