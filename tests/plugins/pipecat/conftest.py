@@ -25,7 +25,8 @@ CLIPS = Path(__file__).parents[2] / "data" / "speech"
 SPEECH_RATE_HZ = 24_000
 MS_PER_CHARACTER = 40
 
-import_quietly("vivavoce_pipecat.pipeline")
+for module in ("pipeline", "processor", "language_model", "speech_to_text", "text_to_speech"):
+    import_quietly(f"vivavoce_pipecat.{module}")
 
 
 def clip(path: Path) -> AudioChunk:

@@ -13,8 +13,8 @@ from vivavoce_pipecat.recipe import Recipe
 class Session(Protocol):
     """A session of one of our kinds."""
 
-    async def start(self) -> None:
-        """Make and connect the service."""
+    def begin(self) -> None:
+        """Make and connect the service in the background."""
         ...
 
     async def close(self) -> None:
@@ -40,17 +40,16 @@ class ServiceEngine(Generic[S]):
         return self._options.max_sessions
 
     async def open_session(self, context: SessionContext) -> S:
-        """Make a service and connect it. Raises `EngineBusyError`, `EngineUnavailableError`, `ConfigurationError`."""
+        """A session whose service is made and connected meanwhile. Raises `EngineBusyError`.
+
+        A service that can't be made or reached is an error of the first turn, and tried anew with each turn.
+        """
         limit = self._options.max_sessions
         if limit is not None and len(self._open) >= limit:
             raise EngineBusyError(f"{self._recipe.name} serves {limit} conversations at a time (max_sessions)")
         session = self._make(self._recipe, self._options, self._open.discard)
         self._open.add(session)
-        try:
-            await session.start()
-        except BaseException:
-            self._open.discard(session)
-            raise
+        session.begin()
         return session
 
     async def close(self) -> None:

@@ -57,9 +57,9 @@ class PipecatLanguageModelSession:
         self._pipeline = ServicePipeline(recipe, options.timeout_s, wanted, hand_over_tool_calls)
         self._closed = closed
 
-    async def start(self) -> None:
-        """Make and connect the service."""
-        await self._pipeline.start()
+    def begin(self) -> None:
+        """Make and connect the service in the background."""
+        self._pipeline.begin()
 
     async def generate(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> AsyncIterator[Generated]:
         """Stream one reply; usage comes last, where the service counts. Raises `EngineError`.

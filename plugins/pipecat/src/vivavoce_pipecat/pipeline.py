@@ -6,6 +6,7 @@ Imports Pipecat at its top; imported by `load` functions, through `import_quietl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from pipecat.services.ai_service import AIService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.workers.runner import WorkerRunner
 
-from vivavoce_api import EngineError, EngineTimeoutError, EngineUnavailableError
+from vivavoce_api import EngineError, EngineTimeoutError, EngineUnavailableError, VivavoceError
 from vivavoce_pipecat.recipe import Recipe
 
 INBOX_ITEMS = 64
@@ -220,7 +221,7 @@ class Call:
 
 
 class ServicePipeline:
-    """One conversation's service: started once, used in calls one after the other, made anew when it broke.
+    """One conversation's service: begun once, used in calls one after the other, made anew when it broke.
 
     `wanted`: the frames that calls get to see. `adapt(service)` is called with each new instance. A service
     that is not `interruptible` (it may answer late) is given up when a call ends early.
@@ -240,24 +241,37 @@ class ServicePipeline:
         self._adapt = adapt
         self._interruptible = interruptible
         self._running: Running | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._call: Call | None = None
         self._interrupted = asyncio.Event()
         self._first_error: ErrorFrame | None = None
         self._closed = False
 
-    async def start(self) -> None:
-        """Make the service and connect it. Raises `EngineError`, `ConfigurationError`."""
+    def begin(self) -> None:
+        """Make the service and connect it in the background, so that the first call finds it ready.
+
+        What goes wrong is for the first call to find again, and to raise.
+        """
+        self._beginning = asyncio.create_task(self._begin(), name=f"pipecat {self._recipe.name} starts")
+
+    async def _begin(self) -> None:
+        async with self._turn:
+            with contextlib.suppress(VivavoceError):
+                await self._ready()
+
+    async def _start(self) -> Running:
         self._first_error = None
-        self._running = Running(self._recipe, self._show)
+        self._running = running = Running(self._recipe, self._show)
         try:
-            await self._running.start()
-            self._adapt(self._running.service)
+            await running.start()
+            self._adapt(running.service)
             if self._first_error is not None:
                 raise self._described(self._first_error)
         except BaseException:
             await self.give_up()
             raise
+        return running
 
     async def give_up(self) -> None:
         """End the pipeline; the next call makes a new one."""
@@ -270,6 +284,9 @@ class ServicePipeline:
         self._closed = True
         if self._call is not None:
             self._call.fail(self._gone())
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait({self._beginning})
         await self.give_up()
 
     @asynccontextmanager
@@ -289,11 +306,10 @@ class ServicePipeline:
     async def _ready(self) -> Running:
         if self._closed:
             raise self._gone()
-        if self._running is None or not self._running.usable:
-            await self.give_up()
-            await self.start()
-        assert self._running is not None
-        return self._running
+        if self._running is not None and self._running.usable:
+            return self._running
+        await self.give_up()
+        return await self._start()
 
     async def _interrupt(self, running: Running) -> None:
         """Stop what the service does. One that doesn't stop in time is abandoned and closed by the next call."""

@@ -48,9 +48,9 @@ class PipecatSpeechToTextSession:
             mark_segments(service)
             self._segment_numbers = count(1)
 
-    async def start(self) -> None:
-        """Make and connect the service."""
-        await self._pipeline.start()
+    def begin(self) -> None:
+        """Make and connect the service in the background."""
+        self._pipeline.begin()
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Transcript]:
         """Transcribe one utterance. Raises `EngineError`, and what `audio` raises.

@@ -40,9 +40,9 @@ class PipecatTextToSpeechSession:
         self._by_token = str(recipe.arguments.get("text_aggregation_mode", "")) == "token"
         self._closed = closed
 
-    async def start(self) -> None:
-        """Make and connect the service."""
-        await self._pipeline.start()
+    def begin(self) -> None:
+        """Make and connect the service in the background."""
+        self._pipeline.begin()
 
     async def synthesize(self, text: AsyncIterator[str]) -> AsyncIterator[SpeechChunk]:
         """Speak one reply, in chunks of at most 100 ms. Raises `EngineError`, and what `text` raises.
