@@ -13,11 +13,17 @@ from vivavoce.conversation.settings import ConversationSettings
 from vivavoce.conversation.tally import Tally
 from vivavoce.conversation.turn import TurnSettings
 from vivavoce.definition.agent import AgentDefinition
+from vivavoce.definition.choice import Choice
 from vivavoce.engines import Engines, LoadProgress, chosen
 from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
 
 # Sound kept from before the first voiced window: soft beginnings of words lie there.
 PREROLL_MS = 320.0
+
+
+def _label(choice: Choice) -> str:
+    model = getattr(choice.options, "model", None)
+    return choice.offer.name if model is None else f"{choice.offer.name} ({model})"
 
 
 def _silent(engine: str, step: str, done: int, total: int | None) -> None:
@@ -69,13 +75,13 @@ class Agent:
             "ready": self.ready,
             "engines": {
                 section: {
-                    "plugin": choice.entry.offer.name,
+                    "plugin": choice.offer.name,
                     "package": f"{choice.entry.distribution} {choice.entry.version}",
-                    "model": getattr(choice.options, "model", None),
                     "state": self._steps[section],
                 }
                 for section, choice in chosen(self.definition).items()
             },
+            "models": {section: _label(choice) for section, choice in chosen(self.definition).items()},
             "sessions": {"active": self._active, "max": self.max_sessions, "total": self.tally.sessions},
             "turns": {"total": self.tally.turns, "interrupted": self.tally.interruptions, "errors": self.tally.errors},
             "speculation": {
@@ -105,7 +111,7 @@ class Agent:
 
     def _settings(self) -> ConversationSettings:
         definition, turn, limits = self.definition, self.definition.turn, self.definition.limits
-        vad = definition.vad.entry.offer.capabilities
+        vad = definition.vad.offer.capabilities
         window_ms = vad.window_samples * 1000 / vad.sample_rate_hz
         return ConversationSettings(
             instructions=definition.instructions,
@@ -139,7 +145,7 @@ class Agent:
             ),
             flush_after_ms=turn.speculate_after_ms / 2,
             max_turn_ms=definition.limits.max_turn_s * 1000,
-            partials=definition.stt.entry.offer.capabilities.partials,
-            detector_audio_ms=detector.entry.offer.capabilities.max_audio_ms if detector is not None else 0,
+            partials=definition.stt.offer.capabilities.partials,
+            detector_audio_ms=detector.offer.capabilities.max_audio_ms if detector is not None else 0,
             window_ms=window_ms,
         )
