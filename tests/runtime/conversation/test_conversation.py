@@ -250,6 +250,13 @@ def test_nobody_speaking_ends_the_session_with_words(stage):
     assert client.sent[-1][0] == pytest.approx(5000, abs=50)
 
 
+def test_silence_for_minutes_keeps_nothing(stage):
+    client = stage.play(("silence", 300_000))
+    assert client.sent == []
+    assert len(stage.conversation._preroll) == 10  # 320 ms: what may belong to the next word
+    assert stage.tally.turns == 0
+
+
 def test_a_session_has_a_length(stage):
     stage.changes = {"max_session_s": 2}
     client = stage.play(*ONE_TURN)

@@ -21,9 +21,6 @@ class WebSocketOptions(Options):
     allowed_origins: list[Origin] = Field(default=[], max_length=100)
     """Web pages, such as `https://example.org`, that may connect besides the agent's own; `*` lets all in."""
 
-    max_message_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
-    """Largest message that a client may send; a larger one closes its connection."""
-
 
 def _nothing(options: Any, progress: Progress) -> None:
     """The web server is the runtime's own (`vivavoce.server`); it reads the options and there is nothing to load."""

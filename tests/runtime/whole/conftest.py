@@ -65,7 +65,8 @@ class Served:
             turns = [Turn()]
             ended = asyncio.Event()
             listening = asyncio.create_task(_listen(client, turns, ended))
-            await _silence_until(client, ended)
+            if self.agent.definition.greeting:
+                await _silence_until(client, ended)
             for clip in clips:
                 ended.clear()
                 turns.append(Turn())
