@@ -30,7 +30,8 @@ class LlamaCppEngine:
         self._known: tuple[Address, openai.AsyncOpenAI] | None = None
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
-            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
+            # The server closes idle connections whenever it likes; on this machine a new one costs next to nothing.
+            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=0),
             trust_env=False,  # a proxy has no business between us and this very machine
         )
 

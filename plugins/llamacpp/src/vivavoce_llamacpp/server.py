@@ -2,7 +2,8 @@
 
 Run by `server_process` as `python -m vivavoce_llamacpp.server`. It reads one JSON line of settings from its standard
 input, writes one JSON line with its address once the model is warm, and ends when its input does, which the
-kernel sees to even where the parent is killed.
+kernel sees to even where the parent is killed. (The library holds Python's lock while it loads the model; in those
+few seconds the end of the input is noticed late.)
 """
 
 from __future__ import annotations
