@@ -25,7 +25,7 @@ CLIPS = Path(__file__).parents[2] / "data" / "speech"
 SPEECH_RATE_HZ = 24_000
 MS_PER_CHARACTER = 40
 
-for module in ("pipeline", "processor", "language_model", "speech_to_text", "text_to_speech"):
+for module in ("pipeline", "processor", "language_model", "speech_to_text", "text_to_speech", "transport"):
     import_quietly(f"vivavoce_pipecat.{module}")
 
 
@@ -68,6 +68,8 @@ class StandIn:
         body = await request.json()
         self.requests.append({"headers": dict(request.headers), **body})
         asked = str(body["messages"][-1]["content"])
+        if "stall" in asked:
+            await asyncio.sleep(5)
         if "refuse" in asked:
             key = request.headers["Authorization"]
             return web.json_response({"error": {"message": f"the key {key} is not welcome"}}, status=401)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from vivavoce_api import Offer, Options
 from vivavoce_api.testing import (
     LanguageModelConformance,
@@ -22,6 +24,7 @@ class TestSmartTurn(TurnDetectorConformance):
     plugin = "smart-turn"
 
 
+@pytest.mark.slow
 class TestLanguageModel(LanguageModelConformance):
     plugin = "pipecat"
     options: ClassVar = {"service": "openai.OpenAILLMService"}
@@ -32,6 +35,7 @@ class TestLanguageModel(LanguageModelConformance):
         return offer.options(service="openai.OpenAILLMService", api_key="not-a-key", settings=settings)
 
 
+@pytest.mark.slow
 class TestTextToSpeech(TextToSpeechConformance):
     plugin = "pipecat"
     options: ClassVar = {"service": "openai.OpenAITTSService"}
@@ -42,6 +46,7 @@ class TestTextToSpeech(TextToSpeechConformance):
         return offer.options(service="openai.OpenAITTSService", api_key="not-a-key", settings=settings)
 
 
+@pytest.mark.slow
 class TestSegmentedSpeechToText(SpeechToTextConformance):
     plugin = "pipecat"
     options: ClassVar = {"service": "openai.OpenAISTTService"}
@@ -52,6 +57,7 @@ class TestSegmentedSpeechToText(SpeechToTextConformance):
         return offer.options(service="openai.OpenAISTTService", api_key="not-a-key", settings=settings)
 
 
+@pytest.mark.slow
 class TestStreamingSpeechToText(SpeechToTextConformance):
     plugin = "pipecat"
     options: ClassVar = {"service": "cartesia.CartesiaSTTService"}

@@ -189,7 +189,7 @@ def test_sound_goes_in_at_any_rate_and_comes_out() -> None:
 def test_a_reply_is_played_to_its_end(rate_hz: int) -> None:
     class Speaks:
         async def converse(self, connection: Connection, parameters: Mapping[str, str]) -> None:
-            for n in range(50):
+            for _ in range(50):
                 await connection.send(ReplyAudio(1, sound(20, rate_hz)))
             await connection.send(ReplyEnded(1, interrupted=False, heard="all of it"))
             async for _ in connection.incoming():

@@ -9,7 +9,14 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 
 from vivavoce_api import ConfigurationError
 
@@ -68,6 +75,18 @@ class Signature:
         settings_hints = {name: hint for name, hint in _hints(settings_type).items() if name in fields}
         aliases = getattr(settings_type, "_aliases", {})
         return cls(arguments, hints, settings_type, settings_hints, aliases, needs_http_session)
+
+    @classmethod
+    def of_transport(cls, transport: type) -> Signature:
+        """The same for a transport, whose settings are the pydantic model that its constructor takes as `params`."""
+        arguments, hints = _constructor(transport)
+        hint = _hints(transport.__init__).get("params")
+        models = [kind for kind in (hint, *typing.get_args(hint)) if isinstance(kind, type)]
+        params_type = next((kind for kind in models if issubclass(kind, BaseModel)), None)
+        if params_type is None:
+            return cls(arguments, hints, None, {}, {}, False)
+        fields = {name: field.annotation for name, field in params_type.model_fields.items()}
+        return cls(arguments, hints, params_type, fields, {}, False)
 
     @property
     def names(self) -> list[str]:

@@ -46,3 +46,14 @@ class SpeechToTextServiceOptions(ServiceOptions):
     transcribe_pauses: bool = True
     """Transcribe at each pause, so that the reply can begin early. Services that take whole segments (OpenAI,
     Groq, Whisper, ...) then transcribe the turn's audio again at each pause, and bill for it."""
+
+
+class TransportOptions(Options):
+    """Options of `transport: {plugin: pipecat}`: one transport class that ships with pipecat-ai."""
+
+    transport: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*\.[A-Za-z][A-Za-z0-9_]*$", max_length=200)
+    """The class, by its path below `pipecat.transports`: `websocket.server.SingleClientWebsocketServerTransport`."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of its constructor (host, port, url, token, ...) and fields of its `params` (audio_out_sample_rate,
+    ...), by the names that Pipecat's reference uses."""

@@ -146,6 +146,15 @@ async def close_client(service: AIService) -> None:
         await close()
 
 
+def is_connection_failure(error: BaseException | None) -> bool:
+    """Whether an operating-system error (refused, reset, no such host) is at the bottom of it."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class Call:
     """One use of a service, from its first frame to its last: what comes back, in order, through a bounded inbox."""
 
@@ -335,8 +344,8 @@ class ServicePipeline:
 
     def _described(self, frame: ErrorFrame) -> EngineError:
         words = f"{self._recipe.name}: {self._recipe.scrub(frame.error)}"
-        kind = EngineUnavailableError if frame.category in _UNAVAILABLE else EngineError
-        return kind(words)
+        unreachable = frame.category in _UNAVAILABLE or is_connection_failure(frame.exception)
+        return EngineUnavailableError(words) if unreachable else EngineError(words)
 
     def _gone(self) -> EngineUnavailableError:
         return EngineUnavailableError(f"the session of {self._recipe.name} is closed", retryable=False)

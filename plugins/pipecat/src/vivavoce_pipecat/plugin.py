@@ -19,7 +19,13 @@ from vivavoce_api import (
     hookimpl,
 )
 from vivavoce_pipecat import models
-from vivavoce_pipecat.options import ServiceOptions, SileroOptions, SmartTurnOptions, SpeechToTextServiceOptions
+from vivavoce_pipecat.options import (
+    ServiceOptions,
+    SileroOptions,
+    SmartTurnOptions,
+    SpeechToTextServiceOptions,
+    TransportOptions,
+)
 from vivavoce_pipecat.quiet import import_quietly
 from vivavoce_pipecat.recipe import recipe
 
@@ -93,6 +99,21 @@ def vivavoce_text_to_speech() -> Iterable[Offer]:
             prepare=_check_service(Kind.TEXT_TO_SPEECH),
             load=_load_service_from("text_to_speech"),
             capabilities=TextToSpeechCapabilities(sample_rate_hz=24_000),
+            licence=SERVICE_LICENCE,
+        )
+    ]
+
+
+@hookimpl
+def vivavoce_transport() -> Iterable[Offer]:
+    """Any Pipecat transport that needs no web server of ours."""
+    return [
+        Offer(
+            kind=Kind.TRANSPORT,
+            name="pipecat",
+            summary="a transport class that ships with pipecat-ai (WebSocket server, local audio, LiveKit, Daily, ...)",
+            options=TransportOptions,
+            load=_load_service_from("transport"),
             licence=SERVICE_LICENCE,
         )
     ]

@@ -12,6 +12,7 @@ import numpy as np
 from pipecat.audio.utils import create_stream_resampler
 from pipecat.frames.frames import (
     CancelFrame,
+    ClientConnectedFrame,
     EndFrame,
     EndWorkerFrame,
     Frame,
@@ -59,16 +60,25 @@ class AgentProcessor(FrameProcessor):
 
     Input audio of any rate goes in; out come the reply's sound and text, transcripts, who speaks, an
     interruption whenever the user cuts the agent off, so that the output drops what it holds, and errors.
-    The conversation begins with the pipeline and ends with it, or ends it when it is over by itself. Frames
+    The conversation begins with the pipeline, or `with_client`: when the transport says that a client has come
+    (transports that know clients do). It ends with the pipeline, or ends it when it is over by itself. Frames
     that mean nothing to an agent pass through.
     """
 
-    def __init__(self, host: AgentHost, parameters: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, host: AgentHost, parameters: Mapping[str, str] | None = None, *, with_client: bool = False
+    ) -> None:
         super().__init__(name="Agent")
+        self._begins_with = ClientConnectedFrame if with_client else StartFrame
         self._host = host
         self._parameters = dict(parameters or {})
         self._connection = PipelineConnection(self)
         self._conversation: asyncio.Task[None] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a conversation has begun."""
+        return self._conversation is not None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Take the frames that concern the agent; pass the others on."""
@@ -81,7 +91,7 @@ class AgentProcessor(FrameProcessor):
         elif isinstance(frame, CancelFrame):
             await self._end(0)
         await self.push_frame(frame, direction)
-        if isinstance(frame, StartFrame) and self._conversation is None:
+        if isinstance(frame, self._begins_with) and self._conversation is None:
             self._conversation = asyncio.create_task(self._converse(), name="agent in a Pipecat pipeline")
 
     async def cleanup(self) -> None:
