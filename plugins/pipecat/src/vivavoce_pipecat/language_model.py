@@ -25,9 +25,10 @@ from pipecat.services.settings import LLMSettings
 from pipecat.utils.types import NOT_GIVEN
 
 from vivavoce_api import Generated, Kind, Message, Progress, TextDelta, ToolCall, ToolSpec, Usage
+from vivavoce_pipecat.call import Call
 from vivavoce_pipecat.engine import Closed, ServiceEngine
 from vivavoce_pipecat.options import ServiceOptions
-from vivavoce_pipecat.pipeline import Call, ServicePipeline
+from vivavoce_pipecat.pipeline import ServicePipeline
 from vivavoce_pipecat.recipe import Recipe, recipe
 
 

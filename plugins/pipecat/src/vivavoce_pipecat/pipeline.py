@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import aiohttp
 from pipecat.frames.frames import ErrorFrame, Frame, InterruptionFrame
@@ -21,12 +20,14 @@ from pipecat.services.ai_service import AIService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.workers.runner import WorkerRunner
 
-from vivavoce_api import EngineError, EngineTimeoutError, EngineUnavailableError, VivavoceError
+from vivavoce_api import EngineError, EngineUnavailableError, VivavoceError
+from vivavoce_pipecat.call import Call
 from vivavoce_pipecat.recipe import Recipe
 
-INBOX_ITEMS = 64
 INTERRUPTION_LIMIT_S = 0.08
-"""A service that has not stopped by then is given up, with its pipeline; the next call makes a new one."""
+"""How long leaving a call waits until the service has stopped; what it still says is dropped in any case."""
+LATE_INTERRUPTION_LIMIT_S = 2.0
+"""How long the next call waits for that; then the pipeline is given up and a new one made."""
 START_LIMIT_S = 15.0
 CLOSE_LIMIT_S = 5.0
 INPUT_SAMPLE_RATE_HZ = 16_000
@@ -34,13 +35,11 @@ OUTPUT_SAMPLE_RATE_HZ = 24_000
 
 _UNAVAILABLE = (ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER, ErrorCategory.RATE_LIMIT)
 
-Notice = TypeVar("Notice")
-
 
 class Tap(FrameProcessor):
     """Shows the frames that pass in one direction to a function, which may hold them up."""
 
-    def __init__(self, direction: FrameDirection, show: Callable[[Frame], object]) -> None:
+    def __init__(self, direction: FrameDirection, show: Callable[[Frame], Awaitable[None]]) -> None:
         super().__init__(enable_direct_mode=True)
         self._direction = direction
         self._show = show
@@ -49,16 +48,14 @@ class Tap(FrameProcessor):
         """Show the frame, then pass it on."""
         await super().process_frame(frame, direction)
         if direction is self._direction:
-            shown = self._show(frame)
-            if asyncio.iscoroutine(shown):
-                await shown
+            await self._show(frame)
         await self.push_frame(frame, direction)
 
 
 class Running:
     """A started pipeline: `[tap, service, tap]` under a runner's task, until `close`."""
 
-    def __init__(self, recipe: Recipe, show: Callable[[Frame], object]) -> None:
+    def __init__(self, recipe: Recipe, show: Callable[[Frame], Awaitable[None]]) -> None:
         self._recipe = recipe
         self._show = show
         self._http_session: aiohttp.ClientSession | None = None
@@ -66,7 +63,7 @@ class Running:
         self._task: asyncio.Task[None] | None = None
         self._service: AIService | None = None
         self.abandoned = False
-        """Set when the service did not stop when told to."""
+        """Set when what the service still says can't be told from what it says next."""
 
     @property
     def service(self) -> AIService:
@@ -133,6 +130,7 @@ class Running:
             await self._worker.cancel()
             await asyncio.wait({self._task}, timeout=CLOSE_LIMIT_S)
             self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CLOSE_LIMIT_S)
         if self._service is not None:
             await close_client(self._service)
         if self._http_session is not None:
@@ -153,80 +151,6 @@ def is_connection_failure(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-class Call:
-    """One use of a service, from its first frame to its last: what comes back, in order, through a bounded inbox."""
-
-    def __init__(self, running: Running, describe: Callable[[ErrorFrame], EngineError], timeout_s: float) -> None:
-        self._running = running
-        self._describe = describe
-        self._timeout_s = timeout_s
-        self._inbox: asyncio.Queue[object] = asyncio.Queue(INBOX_ITEMS)
-        self._open = True
-        self._expecting = True
-        self._limit: asyncio.Timeout | None = None
-        self.finished = False
-        """Set by the caller when the service has nothing more to say; else leaving the call interrupts it."""
-
-    @property
-    def service(self) -> AIService:
-        """The service."""
-        return self._running.service
-
-    async def send(self, *frames: Frame) -> None:
-        """Send frames into the service, in order."""
-        await self._running.queue(*frames)
-
-    async def put(self, item: object) -> None:
-        """Add to what `next` gives; waits while the inbox is full. Dropped once the call is over."""
-        if self._open:
-            await self._inbox.put(item)
-
-    def expect_nothing_yet(self) -> None:
-        """The service may stay silent as long as it likes, until `expect`."""
-        self._expecting = False
-
-    def expect(self) -> None:
-        """From now on the service must not be silent for longer than the YAML's `timeout_s`."""
-        self._expecting = True
-        if self._limit is not None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
-
-    async def next(self, until_s: float | None = None) -> object | None:
-        """The next frame or notice, or None when the loop's clock reaches `until_s`.
-
-        An exception among them is raised, so is an error of the service. Raises `EngineTimeoutError` when
-        something is expected and does not come.
-        """
-        loop = asyncio.get_running_loop()
-        limits = [loop.time() + self._timeout_s] if self._expecting else []
-        limits += [] if until_s is None else [until_s]
-        try:
-            async with asyncio.timeout_at(min(limits, default=None)) as self._limit:
-                item = await self._inbox.get()
-        except TimeoutError:
-            if until_s is not None and loop.time() >= until_s:
-                return None
-            raise EngineTimeoutError(f"{type(self.service).__name__} was silent for {self._timeout_s:g} s") from None
-        finally:
-            self._limit = None
-        if isinstance(item, ErrorFrame):
-            raise self._describe(item)
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    def end(self) -> None:
-        """Take no more, and let go whoever waits to put something."""
-        self._open = False
-        while not self._inbox.empty():
-            self._inbox.get_nowait()
-
-    def fail(self, error: Exception) -> None:
-        """Make `next` raise `error`, before anything else that waits."""
-        self.end()
-        self._inbox.put_nowait(error)
 
 
 class ServicePipeline:
@@ -253,7 +177,8 @@ class ServicePipeline:
         self._beginning: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._call: Call | None = None
-        self._interrupted = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._first_error: ErrorFrame | None = None
         self._closed = False
 
@@ -271,6 +196,7 @@ class ServicePipeline:
 
     async def _start(self) -> Running:
         self._first_error = None
+        self._quiet.set()
         self._running = running = Running(self._recipe, self._show)
         try:
             await running.start()
@@ -303,7 +229,7 @@ class ServicePipeline:
         """Use the service. Leaving before `finished` is set interrupts it, within `INTERRUPTION_LIMIT_S`."""
         async with self._turn:
             running = await self._ready()
-            self._call = call = Call(running, self._described, self._timeout_s)
+            self._call = call = Call(running.service, running.queue, self._described, self._timeout_s)
             try:
                 yield call
             finally:
@@ -315,27 +241,31 @@ class ServicePipeline:
     async def _ready(self) -> Running:
         if self._closed:
             raise self._gone()
-        if self._running is not None and self._running.usable:
-            return self._running
+        running = self._running
+        if running is not None and running.usable and await self._stopped(LATE_INTERRUPTION_LIMIT_S):
+            return running
         await self.give_up()
         return await self._start()
 
     async def _interrupt(self, running: Running) -> None:
-        """Stop what the service does. One that doesn't stop in time is abandoned and closed by the next call."""
+        """Stop what the service does, and wait for it a moment."""
         if not self._interruptible:
             running.abandoned = True
             return
-        self._interrupted.clear()
+        self._quiet.clear()
         await running.queue(InterruptionFrame())
-        try:
-            async with asyncio.timeout(INTERRUPTION_LIMIT_S):
-                await self._interrupted.wait()
-        except TimeoutError:
-            running.abandoned = True
+        await self._stopped(INTERRUPTION_LIMIT_S)
+
+    async def _stopped(self, limit_s: float) -> bool:
+        """Whether the last interruption has gone through the service, within `limit_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._quiet.wait()
+        return self._quiet.is_set()
 
     async def _show(self, frame: Frame) -> None:
         if isinstance(frame, InterruptionFrame):
-            self._interrupted.set()
+            self._quiet.set()
         elif isinstance(frame, self._wanted):
             if isinstance(frame, ErrorFrame) and self._first_error is None:
                 self._first_error = frame

@@ -17,7 +17,8 @@ from pipecat.frames.frames import (
 from pipecat.services.stt_service import SegmentedSTTService
 
 from vivavoce_api import AudioChunk, Flush, Transcript
-from vivavoce_pipecat.pipeline import INPUT_SAMPLE_RATE_HZ, Call
+from vivavoce_pipecat.call import Call
+from vivavoce_pipecat.pipeline import INPUT_SAMPLE_RATE_HZ
 
 BYTES_PER_MS = 2 * INPUT_SAMPLE_RATE_HZ / 1000
 
@@ -44,7 +45,7 @@ def mark_segments(service: SegmentedSTTService) -> None:
 
 
 class SegmentedUtterance:
-    """One utterance. `first_number`: of the next segment that the service will run."""
+    """One utterance. `next_number` counts the segments that the service is sent, as it does itself."""
 
     def __init__(self, call: Call, next_number: count[int], transcribe_pauses: bool) -> None:
         self._call = call

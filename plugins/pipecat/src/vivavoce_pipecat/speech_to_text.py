@@ -17,9 +17,10 @@ from pipecat.services.ai_service import AIService
 from pipecat.services.stt_service import SegmentedSTTService
 
 from vivavoce_api import AudioChunk, Flush, Kind, Progress, Transcript
+from vivavoce_pipecat.call import Call
 from vivavoce_pipecat.engine import Closed, ServiceEngine
 from vivavoce_pipecat.options import SpeechToTextServiceOptions
-from vivavoce_pipecat.pipeline import Call, ServicePipeline
+from vivavoce_pipecat.pipeline import ServicePipeline
 from vivavoce_pipecat.recipe import Recipe, recipe
 from vivavoce_pipecat.segments import SegmentDoneFrame, SegmentedUtterance, mark_segments
 from vivavoce_pipecat.streaming import StreamedUtterance

@@ -14,7 +14,7 @@ from pipecat.frames.frames import (
 )
 
 from vivavoce_api import AudioChunk, Flush, Transcript
-from vivavoce_pipecat.pipeline import Call
+from vivavoce_pipecat.call import Call
 
 SETTLE_S = 0.15
 """Silence after a transcript that came after a pause: the service has no more to say about what went before."""

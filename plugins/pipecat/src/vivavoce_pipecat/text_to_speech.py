@@ -18,9 +18,10 @@ from pipecat.frames.frames import (
 from pipecat.utils.text.base_text_aggregator import TextType
 
 from vivavoce_api import AudioChunk, Kind, Progress, SpeechChunk, clauses
+from vivavoce_pipecat.call import Call
 from vivavoce_pipecat.engine import Closed, ServiceEngine
 from vivavoce_pipecat.options import ServiceOptions
-from vivavoce_pipecat.pipeline import Call, ServicePipeline
+from vivavoce_pipecat.pipeline import ServicePipeline
 from vivavoce_pipecat.recipe import Recipe, recipe
 
 MAX_CHUNK_MS = 100
