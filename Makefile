@@ -41,7 +41,7 @@ lint: setup  ## ruff, pyright, the import layers
 
 lock:  ## write requirements.txt anew from the pyproject files (needs uv)
 	uv lock
-	uv export --all-packages --all-extras --no-extra cuda --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
+	uv export --all-packages --all-extras --no-extra cuda --no-extra weights-1-5b --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
 
 clean:  ## remove .venv
 	rm -rf .venv

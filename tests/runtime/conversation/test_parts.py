@@ -6,21 +6,37 @@ import pytest
 
 from vivavoce.conversation.heard import heard_text
 from vivavoce.conversation.history import History
+from vivavoce.conversation.loudness import Loudness
 from vivavoce.conversation.policy import STYLES, Evidence, wait_ms
 from vivavoce.conversation.voice import Voice, VoiceTracker
 from vivavoce.conversation.words import is_backchannel, same_words
-from vivavoce_api import Message, SpokenSpan, ToolCall
+from vivavoce_api import AudioChunk, Message, SpokenSpan, ToolCall
 
 
 def test_speech_starts_with_two_voiced_windows_and_bends_at_the_edge():
     tracker = VoiceTracker(32)
-    seen = [tracker.push(p) for p in (0.1, 0.9, 0.2, 0.9, 0.9, 0.4, 0.2, 0.2)]
+    seen = [tracker.push(p, 32) for p in (0.1, 0.9, 0.2, 0.9, 0.9, 0.4, 0.2, 0.2)]
     assert seen == [
         Voice.SILENT, Voice.SILENT, Voice.SILENT, Voice.SILENT, Voice.STARTED, Voice.VOICED, Voice.PAUSED, Voice.PAUSED
     ]  # fmt: skip
-    assert tracker.push(0.45) is Voice.VOICED
+    assert tracker.push(0.45, 32) is Voice.VOICED
     tracker.reset()
-    assert tracker.push(0.45) is Voice.SILENT
+    assert tracker.push(0.45, 32) is Voice.SILENT
+
+
+def test_the_level_ends_a_voice_before_the_model_does_but_not_for_long():
+    tracker = VoiceTracker(32)
+    seen = [tracker.push(0.9, loud) for loud in (32, 32, 16, 0, 0, 0, 0)]
+    assert seen[2:] == [Voice.VOICED, Voice.PAUSED, Voice.PAUSED, Voice.PAUSED, Voice.VOICED]
+
+
+def test_loudness_finds_the_end_of_a_sound_within_a_window():
+    loudness = Loudness()
+    quiet, loud = b"\x05\x00", b"\x00\x20"
+    assert loudness.loud_until_ms(AudioChunk(quiet * 512, 16_000)) == 0
+    assert loudness.loud_until_ms(AudioChunk(loud * 512, 16_000)) == 32
+    assert loudness.loud_until_ms(AudioChunk(loud * 256 + quiet * 256, 16_000)) == 16
+    assert loudness.loud_until_ms(AudioChunk(quiet * 512, 16_000)) == 0
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from vivavoce.conversation.floor import Floor
+from vivavoce.conversation.loudness import Loudness
 from vivavoce.conversation.sessions import Sessions
 from vivavoce.conversation.settings import ConversationSettings
 from vivavoce.conversation.tally import Tally
@@ -49,6 +50,7 @@ class Conversation:
         self._sessions = sessions
         self._connection = connection
         self._tally = tally
+        self._loudness = Loudness()
         self._tracker = VoiceTracker(settings.window_ms, settings.voice_threshold)
         self._preroll: deque[AudioChunk] = deque(maxlen=settings.preroll_windows)
         self._rest = b""
@@ -87,7 +89,8 @@ class Conversation:
             arrived_at = asyncio.get_running_loop().time()
             for window in self._windows(item):
                 probability = await self._sessions.vad.probability(window)
-                await self._on_window(window, self._tracker.push(probability), arrived_at)
+                voice = self._tracker.push(probability, self._loudness.loud_until_ms(window))
+                await self._on_window(window, voice, arrived_at)
 
     def _windows(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
         size = self._settings.window_bytes
@@ -105,8 +108,9 @@ class Conversation:
         if voice is Voice.STARTED:
             await self._connection.send(UserSpeech(speaking=True))
         turn = self._turn or self._begin_turn(arrived_at)
-        turn.push(window, voiced=voice is not Voice.PAUSED, arrived_at=arrived_at)
-        if voice is not Voice.PAUSED:
+        voiced_until_ms = 0.0 if voice is Voice.PAUSED else self._tracker.voiced_until_ms
+        turn.push(window, voiced_until_ms=voiced_until_ms, arrived_at=arrived_at)
+        if voiced_until_ms:
             self._floor.user_goes_on()
             await self._floor.consider_interruption(turn)
 
@@ -116,7 +120,7 @@ class Conversation:
         turn.on_silence = self._floor.consider_speculation
         turn.on_decided = self._end_turn
         for window in self._preroll:
-            turn.push(window, voiced=False, arrived_at=arrived_at)
+            turn.push(window, voiced_until_ms=0.0, arrived_at=arrived_at)
         self._preroll.clear()
         self._turn = turn
         self._group.create_task(self._take(turn))

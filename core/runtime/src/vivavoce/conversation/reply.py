@@ -87,10 +87,11 @@ class Reply:
     async def run(self) -> None:
         """Make the reply and, once opened, play it to its end. An engine's failure is told to the client."""
         async with asyncio.TaskGroup() as group:
-            makers = [group.create_task(self._fill_text()), group.create_task(self._fill_audio())]
+            writer = group.create_task(self._fill_text())
+            speaker = group.create_task(self._fill_audio(writer))
             await self._deliver()
-            for maker in makers:
-                maker.cancel()
+            writer.cancel()
+            speaker.cancel()
 
     async def _fill_text(self) -> None:
         try:
@@ -101,7 +102,7 @@ class Reply:
             self._fail("the language model", error)
         await self._text.put(None)
 
-    async def _fill_audio(self) -> None:
+    async def _fill_audio(self, writer: asyncio.Task[None]) -> None:
         try:
             async with aclosing(self._voice.synthesize(self._texts())) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
@@ -113,6 +114,7 @@ class Reply:
                         break
         except Exception as error:  # noqa: BLE001 - the boundary to engines: reported as the turn's error
             self._fail("text-to-speech", error)
+        writer.cancel()  # nobody will speak what it still writes
         await self._audio.put(None)
 
     async def _texts(self) -> AsyncIterator[str]:

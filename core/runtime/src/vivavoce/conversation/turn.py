@@ -89,20 +89,24 @@ class UserTurn:
         self.marks = Marks(self._last_push_at)
         self.speculations = 0
 
-    def push(self, window: AudioChunk, *, voiced: bool, arrived_at: float) -> None:
-        """The next window of sound. A turn that outgrows its bound is decided at once."""
+    def push(self, window: AudioChunk, *, voiced_until_ms: float, arrived_at: float) -> None:
+        """The next window of sound, voiced up to so far into it (0: not at all).
+
+        A turn that outgrows its bound is decided at once.
+        """
         if self._finished or self.audio_ms >= self._settings.max_turn_ms:
             self._changed.set()
             return
         self._remember(window)
+        if voiced_until_ms:
+            self._voiced(voiced_until_ms, arrived_at - (window.duration_ms - voiced_until_ms) / 1000)
         self.audio_ms += window.duration_ms
         self._last_push_at = arrived_at
         self._windows.put_nowait(window)
-        if voiced:
-            self._voiced(window, arrived_at)
-        elif self._settings.flush_after_ms <= self.silence_ms <= FLUSH_UNTIL_MS or not self.is_covered:
+        silence_ms = self.audio_ms - self.voiced_end_ms
+        if self._settings.flush_after_ms <= silence_ms and (silence_ms <= FLUSH_UNTIL_MS or not self.is_covered):
             self.flush()
-        if not voiced:
+        if silence_ms:
             self._changed.set()
 
     def flush(self) -> None:
@@ -112,9 +116,11 @@ class UserTurn:
 
     @property
     def silence_ms(self) -> float:
-        """Silence since the last voiced window: by the audio, and by the clock where audio stopped coming."""
-        stalled_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000 - STALL_MS
-        return self.audio_ms - self.voiced_end_ms + max(0.0, stalled_ms)
+        """Silence since the voice ended: by the audio, by the clock within a window and where audio stopped coming."""
+        since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
+        return (
+            self.audio_ms - self.voiced_end_ms + min(since_ms, self._settings.window_ms) + max(0.0, since_ms - STALL_MS)
+        )
 
     @property
     def is_covered(self) -> bool:
@@ -152,13 +158,13 @@ class UserTurn:
         if len(self._recent) > 2 * limit:
             del self._recent[:-limit]
 
-    def _voiced(self, window: AudioChunk, arrived_at: float) -> None:
-        pause_ms = self.audio_ms - window.duration_ms - self.voiced_end_ms
+    def _voiced(self, until_ms: float, ended_at: float) -> None:
+        pause_ms = self.audio_ms - self.voiced_end_ms
         if self.voiced_end_ms and pause_ms >= PAUSE_MS:
             self._pauses_ms.append(pause_ms)
-        self.voiced_end_ms = self.audio_ms
-        self.voiced_ms += window.duration_ms
-        self.marks.voiced_end = arrived_at
+        self.voiced_end_ms = self.audio_ms + until_ms
+        self.voiced_ms += until_ms
+        self.marks.voiced_end = ended_at
         self._looks = 0
         self._evidence = Evidence(pauses_ms=self._pauses_ms)
 
@@ -179,9 +185,7 @@ class UserTurn:
     async def _decide(self, transcribing: asyncio.Task[None]) -> None:
         """Return when the turn is over and its transcript is there."""
         while self.audio_ms < self._settings.max_turn_ms:
-            await self._wait_for_change()
-            if self.silence_ms < self._settings.window_ms:
-                continue
+            await self._wait_for_change(self._due_ms())
             await self._look()
             self.on_silence(self)
             if self.silence_ms >= wait_ms(self._evidence, self._settings.patience):
@@ -191,10 +195,17 @@ class UserTurn:
                     break
         await self._end_audio(transcribing)
 
-    async def _wait_for_change(self) -> None:
+    def _due_ms(self) -> float:
+        """Time until the silence is long enough, where that falls before the next window of sound."""
+        since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
+        due_ms = wait_ms(self._evidence, self._settings.patience) - self.silence_ms
+        return max(due_ms, 1.0) if 0 < due_ms < self._settings.window_ms - since_ms else STALL_MS
+
+    async def _wait_for_change(self, timeout_ms: float = STALL_MS) -> None:
+        """Wait for sound, a transcript, or the time-out; after a stall ask for what is still missing."""
         self._changed.clear()
         try:
-            async with asyncio.timeout(STALL_MS / 1000):
+            async with asyncio.timeout(timeout_ms / 1000):
                 await self._changed.wait()
         except TimeoutError:
             if self.silence_ms >= STALL_MS and not self.is_covered:
