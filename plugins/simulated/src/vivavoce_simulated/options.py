@@ -8,6 +8,9 @@ from pydantic import Field
 
 from vivavoce_api import Options
 
+SESSION_PARAMETER = "script_from"
+"""The client's URL may name the entry of the script (from 0) that its first turn uses: `/ws?script_from=3`."""
+
 
 class SpeechToTextOptions(Options):
     """What the YAML says under `stt`."""

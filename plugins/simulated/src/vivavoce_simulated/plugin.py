@@ -13,7 +13,12 @@ from vivavoce_api import (
     TextToSpeechCapabilities,
     hookimpl,
 )
-from vivavoce_simulated.options import LanguageModelOptions, SpeechToTextOptions, TextToSpeechOptions
+from vivavoce_simulated.options import (
+    SESSION_PARAMETER,
+    LanguageModelOptions,
+    SpeechToTextOptions,
+    TextToSpeechOptions,
+)
 
 SAMPLE_RATE_HZ = 24_000
 
@@ -29,6 +34,7 @@ def vivavoce_speech_to_text() -> list[Offer]:
             SpeechToTextOptions,
             load_speech_to_text,
             SpeechToTextCapabilities(partials=True),
+            session_parameters=(SESSION_PARAMETER,),
         )
     ]
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from vivavoce_api import AudioChunk, ConfigurationError, Flush, SessionContext, Transcript
+from vivavoce_api import AudioChunk, ClientError, ConfigurationError, Flush, SessionContext, Transcript
 from vivavoce_simulated.closing import Closing
-from vivavoce_simulated.options import SpeechToTextOptions
+from vivavoce_simulated.options import SESSION_PARAMETER, SpeechToTextOptions
 
 MAX_SCRIPT_BYTES = 16 << 20
 LEVEL_WINDOW_MS = 10
+
+_PARAMETER = re.compile("[0-9]{1,6}")
 
 
 class ScriptedWord(BaseModel):
@@ -62,8 +65,14 @@ class SimulatedSpeechToText:
         self._script = script
 
     async def open_session(self, context: SessionContext) -> SimulatedSpeechToTextSession:
-        """Open a session; its first turn is the script's first."""
-        return SimulatedSpeechToTextSession(self._options, self._script)
+        """Open a session; its first turn is the script's first, or the one that the client asks for.
+
+        Raises `ClientError` where `script_from` is no whole number from 0 to 999,999.
+        """
+        first = context.parameters.get(SESSION_PARAMETER, "0")
+        if not _PARAMETER.fullmatch(first):
+            raise ClientError(f"{SESSION_PARAMETER} must be a whole number from 0 to 999999")
+        return SimulatedSpeechToTextSession(self._options, self._script, int(first))
 
     async def close(self) -> None:
         """Nothing to free."""
@@ -114,10 +123,10 @@ def voice_onset_ms(chunk: AudioChunk, threshold: float) -> float | None:
 class SimulatedSpeechToTextSession:
     """One conversation: each utterance in which a voice was heard is one turn of the script."""
 
-    def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn]) -> None:
+    def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn], first_turn: int = 0) -> None:
         self._options = options
         self._script = script
-        self._turn = 0
+        self._turn = first_turn
         self._closing = Closing()
         self._utterance: Utterance | None = None
 
