@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vivavoce_api.audio import AudioChunk
 
+if TYPE_CHECKING:
+    import numpy as np
+
 STEP_MS = 5.0
-# A step is voiced when it is no more than 35 dB below the loudest: room noise in a usual recording lies lower.
+# A step is voiced when it is no more than 35 dB below the loudest and stands 10 dB out of the recording's own noise,
+# which is the level of its quietest steps; the later of the two alone would take the noise of a poor microphone for
+# voice, and start the clock too late.
 VOICED_BELOW_PEAK_DB = 35.0
+VOICED_ABOVE_NOISE_DB = 10.0
+NOISE_SHARE = 0.05
+# A click is shorter: at least half of the 40 ms up to the last voiced step are voiced themselves.
+RUN_STEPS = 8
 # -46 dBFS: below it a listener in a quiet room hears nothing.
-AUDIBLE_LEVEL = 10 ** (-46 / 20) * 32768
+AUDIBLE_DBFS = -46.0
+AUDIBLE_LEVEL = 10 ** (AUDIBLE_DBFS / 20) * 32768
 
 
 def last_voiced_ms(audio: AudioChunk) -> float:
-    """The end of the last voiced step of `audio`; 0 for silence."""
-    levels = _levels(audio)
-    if not levels or max(levels) < AUDIBLE_LEVEL:
-        return 0.0
-    threshold = max(levels) * 10 ** (-VOICED_BELOW_PEAK_DB / 20)
-    return (max(index for index, level in enumerate(levels) if level >= threshold) + 1) * STEP_MS
+    """The end of the last voiced step of `audio`, a recording without added noise; 0 for silence."""
+    voiced = _voiced_steps(audio)
+    return (voiced[-1] + 1) * STEP_MS if voiced else 0.0
 
 
-def first_audible_ms(audio: AudioChunk) -> float | None:
-    """The position of the first sample that can be heard; None when there is none."""
+def first_voiced_ms(audio: AudioChunk) -> float:
+    """The start of the first voiced step of `audio`; 0 for silence."""
+    backwards = AudioChunk(_samples(audio)[::-1].tobytes(), audio.sample_rate_hz)
+    voiced = _voiced_steps(backwards)
+    return max(0.0, audio.duration_ms - (voiced[-1] + 1) * STEP_MS) if voiced else 0.0
+
+
+def first_audible_ms(audio: AudioChunk, after_ms: float = 0.0) -> float | None:
+    """The position of the first sample, from `after_ms` on, that can be heard; None when there is none."""
     import numpy as np
 
-    loud = np.flatnonzero(np.abs(np.frombuffer(audio.pcm, "<i2").astype(np.int32)) >= AUDIBLE_LEVEL)
-    return float(loud[0]) * 1000 / audio.sample_rate_hz if loud.size else None
+    skipped = max(0, round(after_ms * audio.sample_rate_hz / 1000))
+    loud = np.flatnonzero(np.abs(_samples(audio)[skipped:].astype(np.int32)) >= AUDIBLE_LEVEL)
+    return float(loud[0] + skipped) * 1000 / audio.sample_rate_hz if loud.size else None
 
 
-def _levels(audio: AudioChunk) -> list[float]:
-    """Root mean square of each step of 5 ms."""
+def levels_dbfs(audio: AudioChunk, step_ms: float = STEP_MS) -> list[float]:
+    """Root mean square of each whole step, in dB of full scale; -96 for digital silence."""
     import numpy as np
 
-    size = round(STEP_MS * audio.sample_rate_hz / 1000)
-    samples = np.frombuffer(audio.pcm, "<i2").astype(np.float64)
+    size = round(step_ms * audio.sample_rate_hz / 1000)
+    samples = _samples(audio).astype(np.float64)
     whole = samples[: len(samples) - len(samples) % size].reshape(-1, size)
-    return [float(level) for level in np.sqrt((whole**2).mean(axis=1))]
+    return (20 * np.log10(np.maximum(np.sqrt((whole**2).mean(axis=1)), 0.5) / 32768)).tolist()
+
+
+def noise_dbfs(audio: AudioChunk) -> float:
+    """The recording's own noise: the level that its quietest 5% of steps stay under."""
+    levels = sorted(levels_dbfs(audio))
+    return levels[int(len(levels) * NOISE_SHARE)] if levels else -96.0
+
+
+def _voiced_steps(audio: AudioChunk) -> list[int]:
+    levels = levels_dbfs(audio)
+    if not levels or max(levels) < AUDIBLE_DBFS:
+        return []
+    above_noise = min(noise_dbfs(audio) + VOICED_ABOVE_NOISE_DB, max(levels) - VOICED_ABOVE_NOISE_DB)
+    threshold = max(max(levels) - VOICED_BELOW_PEAK_DB, above_noise)
+    loud = [level >= threshold for level in levels]
+    return [index for index, is_loud in enumerate(loud) if is_loud and _in_a_run(loud, index)]
+
+
+def _in_a_run(loud: list[bool], index: int) -> bool:
+    return 2 * sum(loud[max(0, index + 1 - RUN_STEPS) : index + 1]) >= RUN_STEPS
+
+
+def _samples(audio: AudioChunk) -> np.ndarray:
+    import numpy as np
+
+    return np.frombuffer(audio.pcm, "<i2")

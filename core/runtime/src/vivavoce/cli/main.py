@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from vivavoce.cli.bench import bench
 from vivavoce.cli.check import check
 from vivavoce.cli.doctor import doctor
 from vivavoce.cli.logs import configure_logging
@@ -70,7 +71,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for command in (run, talk, check, plugins, schema, doctor):
+    for command in (run, talk, bench, check, plugins, schema, doctor):
         app.command()(command)
     return app
 

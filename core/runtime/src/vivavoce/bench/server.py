@@ -1,0 +1,85 @@
+"""`python -m vivavoce.bench.server`: serves an agent for a benchmark until its standard input is closed.
+
+Told by one JSON argument; tells its steps, its address, or an error, each as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vivavoce_api import Catalog, VivavoceError
+
+if TYPE_CHECKING:
+    from vivavoce.definition import AgentDefinition
+
+
+def main() -> int:
+    """Serve; returns the exit code."""
+    os.environ.setdefault("LOGURU_LEVEL", "WARNING")  # what Pipecat logs with
+    try:
+        asyncio.run(_serve(json.loads(sys.argv[1])))
+    except VivavoceError as error:
+        _tell({"error": error.message, "fix": error.fix})
+        return 1
+    return 0
+
+
+async def _serve(arguments: dict[str, Any]) -> None:
+    from vivavoce.agent import Agent
+    from vivavoce.definition import load_agent
+    from vivavoce.server.app import create_app
+    from vivavoce.server.serving import serve
+
+    definition = load_agent(Path(arguments["agent"]), Catalog.installed())
+    agent = Agent(adapted(definition, arguments["script"], arguments["max_sessions"]))
+    try:
+        await agent.load(lambda engine, step, done, total: _tell({"step": [engine, step]}))
+        serving = asyncio.create_task(serve(create_app(agent), port=0, started=_tell_address))
+        released = asyncio.create_task(_released())
+        await asyncio.wait({serving, released}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (serving, released):
+            task.cancel()
+        await asyncio.gather(serving, released, return_exceptions=True)
+    finally:
+        await agent.close()
+
+
+def adapted(definition: AgentDefinition, script: str | None, max_sessions: int | None) -> AgentDefinition:
+    """`definition` with another script for a simulated speech-to-text, and room for at least `max_sessions`."""
+    changes: dict[str, Any] = {}
+    if script is not None and is_scripted(definition):
+        options = definition.stt.options.model_copy(update={"script": Path(script)})
+        changes["stt"] = replace(definition.stt, options=options)
+    if max_sessions is not None and max_sessions > definition.limits.max_sessions:
+        changes["limits"] = definition.limits.model_copy(update={"max_sessions": max_sessions})
+    return definition.model_copy(update=changes)
+
+
+def is_scripted(definition: AgentDefinition) -> bool:
+    """Whether the agent's speech-to-text knows beforehand what will be said."""
+    return definition.stt.offer.name == "simulated"
+
+
+async def _released() -> None:
+    """Return when standard input is closed, by whoever started this or by its end."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+def _tell_address(page: str) -> None:
+    _tell({"url": page.replace("http", "ws", 1).rstrip("/") + "/ws"})
+
+
+def _tell(message: dict[str, Any]) -> None:
+    print(json.dumps(message), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

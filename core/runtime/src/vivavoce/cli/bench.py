@@ -1,0 +1,204 @@
+"""`vivavoce bench`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from vivavoce.cli.output import engine_labels, error_console, output_console, read_agent, show_failure
+from vivavoce.cli.run import quieten_libraries
+from vivavoce_api import ConfigurationError
+
+if TYPE_CHECKING:
+    from vivavoce.bench import Plan, Report, Served
+    from vivavoce.definition import AgentDefinition
+
+SPEECH = Path("tests/data/speech")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server to be measured: an agent to serve, or one that runs already at `url`."""
+
+    label: str
+    agent: Path | None = None
+    definition: AgentDefinition | None = None
+    url: str = ""
+
+
+def bench(
+    agent: Annotated[Path | None, typer.Argument(metavar="AGENT.yaml", help="The agent.", show_default=False)] = None,
+    clips: Annotated[Path, typer.Option(metavar="DIR", help="Recordings of people: one utterance each.")] = SPEECH,
+    turns: Annotated[int, typer.Option(help="Whole clips to say.", min=0, max=10_000)] = 30,
+    pauses: Annotated[bool, typer.Option(help="Also say the clips with pauses of 0.3 to 2 s in mid-sentence.")] = True,
+    barge_ins: Annotated[int, typer.Option(help="Replies to talk over.", min=0, max=1_000)] = 3,
+    sessions: Annotated[str, typer.Option(metavar="N,N", help="Conversations at once, such as 1,4,8.")] = "",
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER.yaml", help="Measure this agent too, turn about.", show_default=False)
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Measure a server that runs: ws://host:port/ws.")] = None,
+    noise_dbfs: Annotated[float, typer.Option(help="Level of the room's noise.", min=-90, max=-20)] = -60.0,
+    seed: Annotated[int, typer.Option(help="Draws noise, pauses and gaps.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the latencies.")] = None,
+    gate: Annotated[str, typer.Option(metavar="NAME=MAX,...", help="Exit with 1 when a figure is larger.")] = "",
+) -> None:
+    """Talk to an agent with recorded speech, in real time, and measure how soon and how politely it answers.
+
+    The clock runs from the last voiced sample of the user to the first audible sample of the reply, at the client.
+    Network and sound devices are not part of it. A turn takes about ten seconds.
+
+    [bold]Examples[/bold]
+
+      vivavoce bench agents/simulated.yaml --turns 12 --gate p50_ms=300,cut_in_rate=0.05
+
+      vivavoce bench agents/quickstart.yaml --against agents/quickstart-pipecat.yaml --chart latency.svg
+    """
+    from vivavoce.bench import missed_gates, parse_gates
+
+    quieten_libraries()
+    gates = parse_gates(gate) if gate else {}
+    if chart is not None and chart.suffix != ".svg":
+        raise ConfigurationError(f"charts are drawn as SVG, not as '{chart.suffix}'", fix=f"--chart {chart.stem}.svg")
+    targets = _targets(agent, against, url)
+    plan = _plan(targets, clips, turns, pauses, barge_ins, noise_dbfs, seed)
+    reports = asyncio.run(_measure(targets, plan, _counts(sessions)))
+    _show(reports, as_json)
+    if chart is not None:
+        _draw(reports, chart)
+    missed = missed_gates(gates, reports[0].figures())
+    for line in missed:
+        show_failure(f"gate missed: {line}")
+    if missed:
+        raise typer.Exit(1)
+
+
+def _targets(agent: Path | None, against: Path | None, url: str | None) -> list[Target]:
+    files = [path for path in (agent, against) if path is not None]
+    targets = [Target(path.stem, path, read_agent(path)) for path in files]
+    if url is not None:
+        targets.append(Target(url, url=url))
+    if not targets:
+        raise ConfigurationError("there is nothing to measure", fix="vivavoce bench agents/simulated.yaml")
+    labels = [target.label for target in targets]
+    if len(set(labels)) < len(labels):
+        raise ConfigurationError(f"two agents of the same name can't be told apart: {', '.join(labels)}")
+    return targets
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        counts = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        counts = [0]
+    if any(count < 1 for count in counts):
+        raise ConfigurationError(f"--sessions takes whole numbers above 0, not '{text}'", fix="--sessions 1,4,8")
+    return counts
+
+
+def _plan(
+    targets: Sequence[Target], folder: Path, turns: int, pauses: bool, barge_ins: int, noise_dbfs: float, seed: int
+) -> Plan:
+    from vivavoce.bench import PAUSES_MS, Plan, load_clips
+
+    definitions = [target.definition for target in targets if target.definition is not None]
+    scripts = [path for definition in definitions if (path := getattr(definition.stt.options, "script", None))]
+    return Plan(
+        load_clips(folder, scripts[0] if scripts and folder == SPEECH else None),
+        turns=turns,
+        pauses_ms=PAUSES_MS if pauses else (),
+        barge_ins=barge_ins,
+        noise_dbfs=noise_dbfs,
+        seed=seed,
+        greeting=any(definition.greeting for definition in definitions),
+    )
+
+
+async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int]) -> list[Report]:
+    from vivavoce.bench import measure_load, measure_side_by_side
+
+    with _Bar() as bar, tempfile.TemporaryDirectory() as folder:
+        script = plan.write_script(Path(folder) / "script.json")
+        async with AsyncExitStack() as stack:
+            servers = {t.label: await _open(stack, t, script, max(sessions, default=1), bar) for t in targets}
+            urls = {label: server.url for label, server in servers.items()}
+            reports = await measure_side_by_side(urls, plan, bar.turn)
+            for label, server in servers.items() if sessions else ():
+                pid = server.pid or None
+                reports[label].loads = await measure_load(server.url, plan, sessions, pid, bar.crowd(label))
+    for target in targets:
+        if target.definition is not None:
+            reports[target.label].engines = engine_labels(target.definition)
+    return list(reports.values())
+
+
+async def _open(stack: AsyncExitStack, target: Target, script: Path, max_sessions: int, bar: _Bar) -> Served:
+    from vivavoce.bench import Served, served
+
+    if target.agent is None:
+        return Served(target.url, 0)
+    step = bar.loading(target.label)
+    return await stack.enter_async_context(served(target.agent, script=script, max_sessions=max_sessions, step=step))
+
+
+class _Bar:
+    """Progress on standard error: what is being done for each label, turns done, time."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = error_console()
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def loading(self, label: str) -> Callable[[str, str], None]:
+        return lambda section, step: self._set(label, f"{label}: {section} {step}", 0, None)
+
+    def turn(self, label: str, done: int, total: int) -> None:
+        self._set(label, f"{label}: turns", done, total)
+
+    def crowd(self, label: str) -> Callable[[int], None]:
+        return lambda count: self._set(label, f"{label}: {count} sessions at once", 0, None)
+
+    def _set(self, label: str, description: str, done: int, total: int | None) -> None:
+        if label not in self._tasks:
+            self._tasks[label] = self._progress.add_task(label)
+        self._progress.update(self._tasks[label], description=description, completed=done, total=total)
+
+
+def _show(reports: Sequence[Report], as_json: bool) -> None:
+    from vivavoce.bench import pauses_table, report_table, stages_table
+
+    if as_json:
+        print(json.dumps([report.as_json() for report in reports], indent=1, ensure_ascii=False))
+        return
+    console = output_console()
+    console.print(report_table(reports))
+    if any(report.pause_counts() for report in reports):
+        console.print(pauses_table(reports))
+    for report in reports:
+        stages = stages_table(report)
+        if stages is not None:
+            console.print(stages)
+
+
+def _draw(reports: Sequence[Report], path: Path) -> None:
+    from vivavoce.bench import latency_chart
+
+    path.write_text(latency_chart({report.label: report.latencies_ms for report in reports}), encoding="utf-8")
+    error_console().print(f"the chart is in {path}")
