@@ -46,13 +46,7 @@ class Engines:
         return engines
 
     async def _load_one(self, section: str, choice: Choice, progress: LoadProgress) -> None:
-        offer = choice.entry.offer
-
-        def step(name: str, done: int = 0, total: int | None = None) -> None:
-            progress(section, name, done, total)
-
-        self.loaded[section] = await asyncio.to_thread(_prepare_and_load, offer, choice.options, step)
-        progress(section, "ready", 1, 1)
+        self.loaded[section] = await load_choice(section, choice, progress)
 
     @property
     def max_sessions(self) -> int | None:
@@ -91,6 +85,20 @@ def chosen(definition: AgentDefinition) -> dict[str, Choice]:
     if definition.turn_detector is not None:
         choices["turn_detector"] = definition.turn_detector
     return choices | {f"tools[{index}]": tool for index, tool in enumerate(definition.tools)}
+
+
+async def load_choice(section: str, choice: Choice, progress: LoadProgress) -> Any:
+    """Prepare and load what `choice` names, in a thread. Raises `VivavoceError`.
+
+    Cancelling can't stop the thread; the end of the event loop waits for it.
+    """
+
+    def of_section(step: str, done: int = 0, total: int | None = None) -> None:
+        progress(section, step, done, total)
+
+    loaded = await asyncio.to_thread(_prepare_and_load, choice.offer, choice.options, of_section)
+    progress(section, "ready", 1, 1)
+    return loaded
 
 
 def _prepare_and_load(offer: Any, options: Any, progress: Progress) -> Any:
