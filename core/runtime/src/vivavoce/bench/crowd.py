@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import multiprocessing
 import random
 import time
@@ -27,7 +26,7 @@ class Load:
     """What `sessions` at once met, and what they cost.
 
     CPU seconds are those of the server's process and all its children, over the sum of all sessions' lengths; memory
-    is what they hold beyond what they held before the first session, divided by the sessions. NaN: not known.
+    is what they hold beyond what they held before the first session, divided by the sessions. None: not known.
     """
 
     sessions: int
@@ -35,8 +34,8 @@ class Load:
     turns: int
     cut_ins: int
     unanswered: int
-    cpu_s_per_session_s: float = math.nan
-    memory_mb_per_session: float = math.nan
+    cpu_s_per_session_s: float | None = None
+    memory_mb_per_session: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,8 @@ async def _measure(url: str, plan: Plan, count: int, pid: int | None, idle: Usag
         len(outcomes),
         sum(o.cut_in for o in outcomes),
         sum(o.voice_to_voice_ms is None and not o.cut_in for o in outcomes),
-        (after.cpu_s - before.cpu_s) / length_s if before and after else math.nan,
-        (peak - idle.memory_bytes) / count / 1e6 if idle else math.nan,
+        (after.cpu_s - before.cpu_s) / length_s if before and after else None,
+        (peak - idle.memory_bytes) / count / 1e6 if idle else None,
     )
 
 

@@ -95,17 +95,19 @@ class Report:
 
     def figures(self) -> dict[str, float]:
         """All figures by name, as gates and JSON know them; what was not measured is left out."""
-        return {name: value for name, value in self._figures().items() if not math.isnan(value)}
+        figures = self._figures().items()
+        return {name: value for name, value in figures if value is not None and not math.isnan(value)}
 
-    def _figures(self) -> dict[str, float]:
+    def _figures(self) -> dict[str, float | None]:
         whole, waste = self.whole, self.waste
-        figures = {f"p{p}_ms": percentile(self.latencies_ms, p) for p in (50, 90, 95)}
+        figures: dict[str, float | None] = {f"p{p}_ms": percentile(self.latencies_ms, p) for p in (50, 90, 95)}
         figures["cut_in_rate"] = share(sum(turn.cut_in for turn in whole), len(whole))
         figures["no_answer_rate"] = share(sum(not (t.cut_in or t.voice_to_voice_ms) for t in whole), len(whole))
         for held_ms in HELD_MS:
             figures[f"held_{held_ms}_rate"] = share(sum(_held(turn, held_ms) for turn in whole), len(whole))
         figures["fault_rate"] = share(sum(bool(turn.faults) for turn in self.turns), len(self.turns))
-        figures |= self._pause_figures() | self._barge_in_figures()
+        figures.update(self._pause_figures())
+        figures.update(self._barge_in_figures())
         figures["wasted_replies_per_turn"] = share(waste.replies, waste.turns)
         figures["wasted_pieces_per_turn"] = share(waste.pieces, waste.turns)
         figures["wasted_audio_ms_per_turn"] = share(waste.audio_ms, waste.turns)

@@ -1,0 +1,58 @@
+"""Tables and charts."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from rich.console import Console
+
+from vivavoce.bench import Report, TurnOutcome, latency_chart, pauses_table, report_table, stages_table, trade_off_chart
+from vivavoce.bench.chart import round_step
+from vivavoce.bench.crowd import Load
+from vivavoce.bench.plan import Purpose
+
+
+def report(label: str, latency_ms: float) -> Report:
+    whole = TurnOutcome(Purpose.WHOLE, "a", None, latency_ms, None, stages_ms={"commit": 90.0})
+    paused = TurnOutcome(Purpose.PAUSE, "a", 300, None, -100.0)
+    return Report(label, turns=[whole, paused], loads=[Load(4, (latency_ms,), 1, 0, 0, 0.02, 3.0)])
+
+
+def shown(*tables: object) -> str:
+    console = Console(width=120, record=True, quiet=True)
+    with console.capture() as capture:
+        console.quiet = False
+        for table in tables:
+            console.print(table)
+    return capture.get()
+
+
+def test_two_reports_stand_side_by_side_with_their_ratio() -> None:
+    first, second = report("ours", 200), report("theirs", 500)
+    first.engines = {"stt": "simulated", "llm": "llamacpp (small)"}
+    text = shown(report_table([first, second]), pauses_table([first, second]))
+    assert "ours: stt SIMULATED" in text
+    p50 = next(line for line in text.splitlines() if "p50" in line)
+    assert p50.split()[-5:] == ["200", "ms", "500", "ms", "0.40"]
+    assert "4 sessions: CPU seconds" in text
+    assert "1 of 1" in text
+
+
+def test_stages_are_shown_where_the_server_tells_them() -> None:
+    assert "commit" in shown(stages_table(report("ours", 200)))
+    assert stages_table(Report("mute")) is None
+
+
+def test_charts_are_svg_and_escape_their_labels() -> None:
+    for chart in (
+        latency_chart({"a<b": [150, 300.5], "none": []}),
+        trade_off_chart({"a<b": (180, 0.04), "patient": (600, 0.0)}),
+        latency_chart({}),
+    ):
+        root = ElementTree.fromstring(chart)
+        assert root.tag.endswith("svg")
+    assert "a&lt;b" in latency_chart({"a<b": [1]})
+
+
+def test_axes_end_at_round_numbers() -> None:
+    assert [round_step(value) for value in (6, 7, 100, 578)] == [1, 2, 20, 100]
