@@ -168,6 +168,7 @@ class Stage:
     stt: Stt = field(default_factory=lambda: Stt([[("hello", 500), ("there", 1000)]]))
     llm: Llm = field(default_factory=lambda: Llm(["One two three four five six seven eight."]))
     tts: Tts = field(default_factory=Tts)
+    completeness: Any = None
     detector: Detector | None = field(default_factory=lambda: Detector([0.95]))
     tools: dict[str, Any] = field(default_factory=dict)
     style: str = "eager"
@@ -185,6 +186,7 @@ class Stage:
             voice_threshold=0.5,
             speculate_after_ms=64,
             max_speculations=4,
+            serial_model=False,
             barge_in=True,
             barge_in_ms=200,
             backchannels=("mhm", "yeah"),
@@ -204,7 +206,7 @@ class Stage:
         client = client or Client(script)
 
         async def converse() -> None:
-            sessions = Sessions(Vad(), self.stt, self.llm, self.tts, self.detector, self.tools)
+            sessions = Sessions(Vad(), self.stt, self.llm, self.tts, self.detector, self.completeness, self.tools)
             self.conversation = Conversation(self.settings(), sessions, client, self.tally)
             await self.conversation.run()
             assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from vivavoce_api import (
@@ -296,3 +298,38 @@ def test_a_tool_that_is_never_satisfied_is_an_error(stage):
     client = stage.play(*ONE_TURN)
     assert "called tools" in client.of(ErrorNotice)[0].message
     assert len(stage.llm.asked) == 4
+
+
+class Reader:
+    """Judges from the words whether the turn is over."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+        self.asked = []
+
+    async def end_of_turn_probability(self, messages):
+        await asyncio.sleep(0.030)
+        self.asked.append(messages[-1].content)
+        return self.probabilities.get(messages[-1].content, 0.0)
+
+
+def test_words_that_are_complete_end_a_turn_that_sounded_open(stage, audio_times):
+    stage.detector.probabilities = [0.05]
+    slow = audio_times(stage.play(*ONE_TURN))[0]
+    stage.detector.looks, stage.completeness = 0, Reader({"hello there": 0.95})
+    stage.llm.asked.clear()
+    quick = audio_times(stage.play(*ONE_TURN))[0]
+    assert quick < slow - 300
+    assert stage.completeness.asked == ["hello there"]
+
+
+def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(stage, make_client):
+    client = make_client(ONE_TURN)
+    stage.completeness = Reader({})
+    stage.changes = {"serial_model": True}
+    stage.play(client=client)
+    together = stage.llm.asked[0][0]
+    stage.changes = {}
+    stage.llm.asked.clear()
+    stage.play(client=make_client(ONE_TURN))
+    assert together == pytest.approx(stage.llm.asked[0][0] + 30, abs=5)

@@ -58,11 +58,15 @@ Generated = Union[TextDelta, ToolCall, Usage]
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelCapabilities:
-    """`tools`: may yield tool calls. `warms_prefix`, `predicts_end_of_turn`: its sessions have these methods."""
+    """`tools`: may yield tool calls. `warms_prefix`, `predicts_end_of_turn`: its sessions have these methods.
+
+    `serial`: a session works on one request at a time, so that what is asked first delays what is asked next.
+    """
 
     tools: bool = False
     warms_prefix: bool = False
     predicts_end_of_turn: bool = False
+    serial: bool = False
 
 
 class LanguageModelSession(Protocol):

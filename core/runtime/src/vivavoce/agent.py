@@ -118,8 +118,9 @@ class Agent:
             greeting=definition.greeting,
             turn=self._turn_settings(window_ms),
             voice_threshold=turn.voice_threshold,
-            speculate_after_ms=turn.speculate_after_ms,
+            speculate_after_ms=self._speculate_after_ms,
             max_speculations=turn.max_speculations,
+            serial_model=definition.completeness == "llm" and definition.llm.offer.capabilities.serial,
             barge_in=turn.barge_in,
             barge_in_ms=turn.barge_in_ms,
             backchannels=tuple(turn.backchannels),
@@ -133,6 +134,11 @@ class Agent:
             preroll_windows=round(PREROLL_MS / window_ms),
         )
 
+    @property
+    def _speculate_after_ms(self) -> float:
+        turn = self.definition.turn
+        return STYLES[turn.style].speculate_after_ms if turn.speculate_after_ms is None else turn.speculate_after_ms
+
     def _turn_settings(self, window_ms: float) -> TurnSettings:
         definition, turn = self.definition, self.definition.turn
         style = STYLES[turn.style]
@@ -142,8 +148,9 @@ class Agent:
                 min_ms=turn.min_silence_ms if turn.min_silence_ms is not None else style.min_ms,
                 max_ms=turn.max_silence_ms if turn.max_silence_ms is not None else style.max_ms,
                 doubt=style.doubt,
+                speculate_after_ms=self._speculate_after_ms,
             ),
-            flush_after_ms=turn.speculate_after_ms / 2,
+            flush_after_ms=self._speculate_after_ms / 2,
             max_turn_ms=definition.limits.max_turn_s * 1000,
             partials=definition.stt.offer.capabilities.partials,
             detector_audio_ms=detector.offer.capabilities.max_audio_ms if detector is not None else 0,

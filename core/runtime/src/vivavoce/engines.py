@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from vivavoce.conversation.sessions import Sessions
 from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
-from vivavoce_api import EngineError, Progress, SessionContext, VivavoceError
+from vivavoce_api import EngineError, PredictsEndOfTurn, Progress, SessionContext, VivavoceError
 
 
 class LoadProgress(Protocol):
@@ -28,6 +28,7 @@ class Engines:
 
     choices: Mapping[str, Choice]
     loaded: dict[str, Any]
+    llm_judges_completeness: bool
 
     @classmethod
     async def load(cls, definition: AgentDefinition, progress: LoadProgress) -> Engines:
@@ -35,7 +36,7 @@ class Engines:
 
         Raises `VivavoceError` (the first failure). Cancelling waits for the threads, which can't be stopped.
         """
-        engines = cls(chosen(definition), {})
+        engines = cls(chosen(definition), {}, definition.completeness == "llm")
         try:
             async with asyncio.TaskGroup() as group:
                 for section, choice in engines.choices.items():
@@ -71,6 +72,8 @@ class Engines:
                 opened[section] = await engine.open_session(context)
                 stack.push_async_callback(opened[section].close)
             tools = {e.spec.name: e for section, e in self.loaded.items() if section.startswith("tools")}
+            if self.llm_judges_completeness and isinstance(opened["llm"], PredictsEndOfTurn):
+                opened["completeness"] = opened["llm"]
             yield Sessions(**opened, tools=tools)
 
     async def close(self) -> None:
@@ -84,6 +87,8 @@ def chosen(definition: AgentDefinition) -> dict[str, Choice]:
     choices = {"stt": definition.stt, "llm": definition.llm, "tts": definition.tts, "vad": definition.vad}
     if definition.turn_detector is not None:
         choices["turn_detector"] = definition.turn_detector
+    if isinstance(definition.completeness, Choice):
+        choices["completeness"] = definition.completeness
     return choices | {f"tools[{index}]": tool for index, tool in enumerate(definition.tools)}
 
 

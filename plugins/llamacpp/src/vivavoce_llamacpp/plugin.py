@@ -37,7 +37,7 @@ def vivavoce_language_model() -> Iterable[Offer]:
         options=LlamaCppOptions,
         load=load,
         prepare=prepare,
-        capabilities=LanguageModelCapabilities(tools=True, warms_prefix=True, predicts_end_of_turn=True),
+        capabilities=LanguageModelCapabilities(tools=True, warms_prefix=True, predicts_end_of_turn=True, serial=True),
         requirements=Requirements(weights=(QWEN_CODER_0_5B,)),
         licence="Apache-2.0 (the models by name), MIT (llama.cpp); a GGUF file of yours has its own",
     )

@@ -115,7 +115,10 @@ class Conversation:
             await self._floor.consider_interruption(turn)
 
     def _begin_turn(self, arrived_at: float) -> UserTurn:
-        turn = UserTurn(self._settings.turn, self._sessions.stt, self._sessions.turn_detector, self._pauses_ms)
+        completeness = self._floor.completeness if self._sessions.completeness is not None else None
+        turn = UserTurn(
+            self._settings.turn, self._sessions.stt, self._sessions.turn_detector, completeness, self._pauses_ms
+        )
         turn.on_transcript = self._on_transcript
         turn.on_silence = self._floor.consider_speculation
         turn.on_decided = self._end_turn

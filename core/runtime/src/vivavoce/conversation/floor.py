@@ -60,19 +60,32 @@ class Floor:
         if self._reply is not None and self._reply.id == reply_id:
             self._reply.playout.report(played_ms)
 
+    async def completeness(self, text: str) -> float:
+        """How likely `text` completes the user's turn, by the language model. Raises `EngineError`."""
+        assert self._sessions.completeness is not None
+        return await self._sessions.completeness.end_of_turn_probability(self.history.messages(Message("user", text)))
+
     def consider_speculation(self, turn: UserTurn) -> None:
-        """Start the reply before the turn is decided, where the newest transcript covers all that was voiced."""
+        """Start the reply before the turn is decided, where the newest transcript covers all that was voiced.
+
+        A model that takes one request at a time is asked first whether the turn is over: that costs one forward
+        pass, and fills its cache for the reply.
+        """
         settings = self._settings
         if self._reply is not None and not self._is_speculative:
             return
-        if not turn.text or not turn.is_covered or turn.silence_ms < settings.speculate_after_ms:
+        if not turn.text or not turn.is_covered or turn.silence_ms < self._speculation_wait_ms(turn):
             return
         if self._reply is not None and same_words(self._reply.user_text, turn.text):
             return
-        if turn.speculations < settings.max_speculations:
+        if turn.speculations < settings.max_speculations and not (settings.serial_model and turn.is_being_read):
             turn.speculations += 1
             self._discard_speculation()
             self._answer(turn)
+
+    def _speculation_wait_ms(self, turn: UserTurn) -> float:
+        """Each speculation of a turn that came to nothing makes the next one wait longer."""
+        return self._settings.speculate_after_ms * (1 + turn.speculations / 2)
 
     def user_goes_on(self) -> None:
         """Voice: what was speculated is void, and so is an answer of which nothing was heard yet."""

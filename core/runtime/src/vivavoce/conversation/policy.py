@@ -11,18 +11,19 @@ class Patience:
     """How a style waits: `min_ms` of silence after a turn that is surely over, `max_ms` after one that surely is not.
 
     Between the two the wait falls smoothly with the certainty; `doubt` bends the curve (larger: stays long until
-    the signals are sure).
+    the signals are sure). `speculate_after_ms`: silence after which the reply is begun, unheard.
     """
 
     min_ms: float
     max_ms: float
     doubt: float
+    speculate_after_ms: float
 
 
 STYLES = {
-    "eager": Patience(min_ms=120, max_ms=800, doubt=1.0),
-    "balanced": Patience(min_ms=160, max_ms=1200, doubt=1.0),
-    "patient": Patience(min_ms=500, max_ms=2000, doubt=0.7),
+    "eager": Patience(min_ms=120, max_ms=800, doubt=1.0, speculate_after_ms=24),
+    "balanced": Patience(min_ms=160, max_ms=1200, doubt=1.0, speculate_after_ms=40),
+    "patient": Patience(min_ms=500, max_ms=2000, doubt=0.7, speculate_after_ms=64),
 }
 
 # Without any signal the wait is that of an even chance.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vivavoce_api import (
     LanguageModelSession,
+    PredictsEndOfTurn,
     SpeechToTextSession,
     TextToSpeechSession,
     Tool,
@@ -17,11 +18,15 @@ from vivavoce_api import (
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Opened with the conversation and closed with it; tools are shared by all."""
+    """Opened with the conversation and closed with it; tools are shared by all.
+
+    `completeness` judges from the words whether a turn is over; it may be the same session as `llm`.
+    """
 
     vad: VoiceActivitySession
     stt: SpeechToTextSession
     llm: LanguageModelSession
     tts: TextToSpeechSession
     turn_detector: TurnDetectorSession | None = None
+    completeness: PredictsEndOfTurn | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)

@@ -9,7 +9,10 @@ from vivavoce.conversation.turn import TurnSettings
 
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
-    """Names as in the agent's YAML; `window_*` and `preroll_windows` come from the voice activity engine."""
+    """Names as in the agent's YAML; `window_*` and `preroll_windows` come from the voice activity engine.
+
+    `serial_model`: the language model takes one request of a conversation at a time, and judges completeness too.
+    """
 
     instructions: str
     greeting: str | None
@@ -17,6 +20,7 @@ class ConversationSettings:
     voice_threshold: float
     speculate_after_ms: float
     max_speculations: int
+    serial_model: bool
     barge_in: bool
     barge_in_ms: float
     backchannels: tuple[str, ...]

@@ -6,9 +6,10 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from vivavoce.conversation.policy import Evidence, Patience, wait_ms
+from vivavoce.conversation.judge import Completeness, Judge
+from vivavoce.conversation.policy import Patience, wait_ms
 from vivavoce_api import (
     AudioChunk,
     EngineError,
@@ -18,9 +19,6 @@ from vivavoce_api import (
     TurnDetectorSession,
 )
 
-# Silence at which the turn detector looks (again): it knows at 64 ms nearly all that it will know, and more silence
-# moves it slowly; the later looks catch turns that it first doubted.
-DETECTOR_LOOKS_MS = (64.0, 250.0, 500.0, 900.0)
 # While the voice falls off, each window asks for a transcript; after this much silence nothing new can come.
 FLUSH_UNTIL_MS = 250.0
 # A shorter gap is a stop consonant or a breath, not a pause that tells how a person speaks.
@@ -63,11 +61,11 @@ class UserTurn:
         settings: TurnSettings,
         stt: SpeechToTextSession,
         detector: TurnDetectorSession | None,
+        completeness: Completeness | None,
         pauses_ms: MutableSequence[float],
     ) -> None:
         self._settings = settings
         self._stt = stt
-        self._detector = detector
         self._pauses_ms = pauses_ms
         self.on_transcript: Callable[[UserTurn], Awaitable[None]] = _ignore
         self.on_silence: Callable[[UserTurn], None] = lambda turn: None
@@ -78,8 +76,7 @@ class UserTurn:
         self._changed = asyncio.Event()
         self._recent = bytearray()
         self._rate_hz = 16_000
-        self._evidence = Evidence(pauses_ms=pauses_ms)
-        self._looks = 0
+        self._judge = Judge(detector, completeness, pauses_ms, self._changed)
         self._last_push_at = asyncio.get_running_loop().time()
         self._finished = False
         self.audio_ms = 0.0
@@ -104,6 +101,8 @@ class UserTurn:
         self._last_push_at = arrived_at
         self._windows.put_nowait(window)
         silence_ms = self.audio_ms - self.voiced_end_ms
+        if not self.voiced_end_ms:
+            return
         if self._settings.flush_after_ms <= silence_ms and (silence_ms <= FLUSH_UNTIL_MS or not self.is_covered):
             self.flush()
         if silence_ms:
@@ -132,14 +131,20 @@ class UserTurn:
         """The newest transcript's text."""
         return self.transcript.text if self.transcript is not None else ""
 
+    @property
+    def is_being_read(self) -> bool:
+        """Whether the language model is being asked if the turn is over."""
+        return self._judge.is_reading
+
     async def run(self) -> None:
         """Live until the turn is over; afterwards `text` is what was said. Raises `EngineError`."""
         async with asyncio.TaskGroup() as group:
-            transcribing = group.create_task(self._transcribe())
-            await self._decide(transcribing)
+            transcribing = group.create_task(self._transcribe(group))
+            await self._decide(group, transcribing)
             self._finish()
             self.marks.committed = asyncio.get_running_loop().time()
             transcribing.cancel()
+            self._judge.close()
 
     async def outlast(self) -> None:
         """After a failure: wait until the user has fallen silent, so that one utterance fails but once."""
@@ -165,15 +170,16 @@ class UserTurn:
         self.voiced_end_ms = self.audio_ms + until_ms
         self.voiced_ms += until_ms
         self.marks.voiced_end = ended_at
-        self._looks = 0
-        self._evidence = Evidence(pauses_ms=self._pauses_ms)
+        self._judge.voice_returned()
 
-    async def _transcribe(self) -> None:
+    async def _transcribe(self, group: asyncio.TaskGroup) -> None:
         async with aclosing(self._stt.transcribe(self._audio())) as transcripts:  # type: ignore[type-var]
             async for transcript in transcripts:
                 self.transcript = transcript
                 self.marks.transcript = asyncio.get_running_loop().time()
                 self._changed.set()
+                if self.text and self.is_covered:
+                    self._judge.read(group, self.text)
                 await self.on_transcript(self)
         if self.transcript is None:
             raise EngineError("speech-to-text ended without a transcript")
@@ -182,13 +188,13 @@ class UserTurn:
         while (item := await self._windows.get()) is not None:
             yield item
 
-    async def _decide(self, transcribing: asyncio.Task[None]) -> None:
+    async def _decide(self, group: asyncio.TaskGroup, transcribing: asyncio.Task[None]) -> None:
         """Return when the turn is over and its transcript is there."""
         while self.audio_ms < self._settings.max_turn_ms:
             await self._wait_for_change(self._due_ms())
-            await self._look()
+            self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_silence(self)
-            if self.silence_ms >= wait_ms(self._evidence, self._settings.patience):
+            if self.silence_ms >= self._wait_ms():
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
@@ -198,7 +204,7 @@ class UserTurn:
     def _due_ms(self) -> float:
         """Time until the silence is long enough, where that falls before the next window of sound."""
         since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
-        due_ms = wait_ms(self._evidence, self._settings.patience) - self.silence_ms
+        due_ms = self._wait_ms() - self.silence_ms
         return max(due_ms, 1.0) if 0 < due_ms < self._settings.window_ms - since_ms else STALL_MS
 
     async def _wait_for_change(self, timeout_ms: float = STALL_MS) -> None:
@@ -211,17 +217,12 @@ class UserTurn:
             if self.silence_ms >= STALL_MS and not self.is_covered:
                 self.flush()
 
-    async def _look(self) -> None:
-        """Ask the turn detector, once for each of the silences at which it is worth asking."""
-        due = sum(look_ms <= self.silence_ms for look_ms in DETECTOR_LOOKS_MS)
-        if self._detector is None or due <= self._looks:
-            return
-        self._looks = due
+    def _wait_ms(self) -> float:
+        return wait_ms(self._judge.evidence, self._settings.patience)
+
+    def _recent_audio(self) -> AudioChunk:
         limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
-        voiced_end_ms = self.voiced_end_ms
-        probability = await self._detector.probability(AudioChunk(bytes(self._recent[-limit:]), self._rate_hz))
-        if voiced_end_ms == self.voiced_end_ms:  # else the user went on meanwhile
-            self._evidence = replace(self._evidence, audio_probability=probability)
+        return AudioChunk(bytes(self._recent[-limit:]), self._rate_hz)
 
     async def _end_audio(self, transcribing: asyncio.Task[None]) -> None:
         self._finish()

@@ -37,8 +37,9 @@ class Turn(Section):
     style: Literal["eager", "balanced", "patient"] = "balanced"
     """How soon the agent takes a pause for the end of the turn: eager answers soonest, patient lets people think."""
 
-    speculate_after_ms: int = Field(default=64, ge=0, le=2_000)
-    """Silence, in milliseconds, after which the reply is prepared, unheard, in case the user has finished."""
+    speculate_after_ms: int | None = Field(default=None, ge=0, le=2_000)
+    """Silence, in milliseconds, after which the reply is prepared, unheard, in case the user has finished. Default: the
+    style's, 24 to 64."""
 
     min_silence_ms: int | None = Field(default=None, ge=0, le=10_000)
     """Silence, in milliseconds, before even the surest turn ends. Default: the style's."""
@@ -55,7 +56,7 @@ class Turn(Section):
     backchannels: list[Backchannel] = Field(default=list(BACKCHANNELS), max_length=200)
     """What a listener says without wanting the floor; alone, these words do not interrupt the agent."""
 
-    max_speculations: int = Field(default=4, ge=0, le=50)
+    max_speculations: int = Field(default=8, ge=0, le=50)
     """Replies that may be prepared and thrown away in one turn; 0 waits for the end of the turn."""
 
     voice_threshold: float = Field(default=0.5, gt=0, lt=1)
@@ -118,6 +119,10 @@ class AgentDefinition(Section):
     turn_detector: PluginChoice | None
     """Has the speaker finished, judged from the sound? Default: `{plugin: smart-turn}`; `null` switches it off."""
 
+    completeness: PluginChoice | Literal["llm"] | None = "llm"
+    """The language model that judges from the words whether the user has finished: `llm` (the default: the agent's own,
+    where it can), another one as a section like `llm`'s, or `null` for none."""
+
     tools: list[PluginChoice] = Field(default=[], max_length=100)
     """Functions that the language model may call."""
 
@@ -139,11 +144,11 @@ class AgentDefinition(Section):
 
     def choices(self) -> list[Choice]:
         """All plugins that the agent uses, in the order of the file's sections."""
-        chosen = (self.stt, self.llm, self.tts, self.vad, self.turn_detector, *self.tools, self.transport)
-        return [choice for choice in chosen if choice is not None]
+        chosen = (self.stt, self.llm, self.tts, self.vad, self.turn_detector, self.completeness)
+        return [choice for choice in (*chosen, *self.tools, self.transport) if isinstance(choice, Choice)]
 
 
-SECTION_KINDS: dict[str, Kind] = {
+SECTION_KINDS: dict[str, Kind] = {"completeness": Kind.LANGUAGE_MODEL} | {
     kind.value: kind
     for kind in (
         Kind.SPEECH_TO_TEXT,
@@ -155,3 +160,6 @@ SECTION_KINDS: dict[str, Kind] = {
     )
 }
 """The sections that name one plugin each."""
+
+SWITCHES: dict[str, tuple[str | None, ...]] = {"turn_detector": (None,), "completeness": (None, "llm")}
+"""What some of them may say instead of naming a plugin."""

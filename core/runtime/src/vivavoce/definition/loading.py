@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vivavoce.definition.agent import DEFAULT_SECTIONS, SECTION_KINDS, AgentDefinition
+from vivavoce.definition.agent import DEFAULT_SECTIONS, SECTION_KINDS, SWITCHES, AgentDefinition
 from vivavoce.definition.choice import MissingPlugin, Resolver
 from vivavoce.definition.document import Document, read_document
 from vivavoce.definition.environment import expand_environment
@@ -69,7 +69,7 @@ def _with_choices(document: Document, resolver: Resolver) -> dict[str, Any]:
     """The document's values with a choice (or None, where it has a problem) for each section that names a plugin."""
     values = {**DEFAULT_SECTIONS, **document.data}
     for section, kind in SECTION_KINDS.items():
-        if section not in values or (section == "turn_detector" and values[section] is None):
+        if section not in values or values[section] in SWITCHES.get(section, ()):
             continue
         values[section] = resolver.resolve(kind, values[section], (section,))
     if isinstance(values.get("tools"), list):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vivavoce.definition.agent import SECTION_KINDS, AgentDefinition
+from vivavoce.definition.agent import SECTION_KINDS, SWITCHES, AgentDefinition
 from vivavoce.definition.choice import options_schema
 from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
 from vivavoce_api import Catalog, Entry, Kind
@@ -31,11 +31,9 @@ def agent_schema(catalog: Catalog) -> dict[str, Any]:
     for name, kind in SECTION_KINDS.items():
         reference = {"$ref": f"#/$defs/{kind.value}"}
         schema["properties"][name] = {"description": schema["properties"][name]["description"], **reference}
-    detector = schema["properties"]["turn_detector"]
-    schema["properties"]["turn_detector"] = {
-        "description": detector["description"],
-        "anyOf": [{"$ref": detector["$ref"]}, {"type": "null"}],
-    }
+    for name, words in SWITCHES.items():
+        section = schema["properties"][name]
+        section["anyOf"] = [{"$ref": section.pop("$ref")}, {"enum": list(words)}]
     schema["properties"]["tools"]["items"] = {"$ref": f"#/$defs/{Kind.TOOL.value}"}
     schema["required"] = [name for name in schema["required"] if name in ("name", "instructions", "stt", "llm", "tts")]
     definitions["from-environment"] = {
