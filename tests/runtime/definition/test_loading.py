@@ -88,8 +88,8 @@ def test_paths_are_relative_to_the_file(write, catalog, tmp_path, monkeypatch):
         ),
         (
             "tts: {plugin: speak}\ngreting: hi",
-            "x.yaml:6: greting: no such key of an agent; did you mean 'greeting'? (keys: completeness, greeting, instructions, "
-            "limits, llm, name, stt, tools, transport, tts, turn, turn_detector, vad)",
+            "x.yaml:6: greting: no such key of an agent; did you mean 'greeting'? (keys: completeness, greeting, "
+            "instructions, limits, llm, name, stt, tools, transport, tts, turn, turn_detector, vad)",
         ),
         (
             "tts: {plugin: speak}\nlimits: {max_sesions: 3}",
