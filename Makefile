@@ -33,15 +33,16 @@ test: setup lint  ## everything: the linters, all tests with the real embedded m
 test-fast: setup  ## the tests that need no model and no waiting
 	$(BIN)/python -m pytest -m "not slow"
 
-lint: setup  ## ruff, pyright, the import layers
+lint: setup  ## ruff, pyright, the import layers, the lock
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m pip check --disable-pip-version-check
 
 lock:  ## write requirements.txt anew from the pyproject files (needs uv)
-	uv lock
-	uv export --all-packages --all-extras --no-extra cuda --no-extra weights-1-5b --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
+	uv lock --quiet
+	uv export --quiet --all-packages --all-extras --no-extra cuda --no-extra weights-1-5b --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
 
 clean:  ## remove .venv
 	rm -rf .venv

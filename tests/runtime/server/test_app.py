@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-import httpx
+import httpx2
 import pytest
 
 from vivavoce.server import Metrics, create_app
@@ -19,8 +19,8 @@ def get(server_kit):
         async def request():
             agent = server_kit.agent()
             agent.ready = ready
-            transport = httpx.ASGITransport(create_app(agent, metrics=metrics))
-            async with httpx.AsyncClient(transport=transport, base_url="http://agent") as client:
+            transport = httpx2.ASGITransport(create_app(agent, metrics=metrics))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
                 return await client.get(path)
 
         return asyncio.run(request())
