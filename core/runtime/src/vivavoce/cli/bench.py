@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +32,7 @@ class Target:
     label: str
     agent: Path | None = None
     definition: AgentDefinition | None = None
+    engines: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
 
 
@@ -84,7 +85,8 @@ def bench(
 
 def _targets(agent: Path | None, against: Path | None, url: str | None) -> list[Target]:
     files = [path for path in (agent, against) if path is not None]
-    targets = [Target(path.stem, path, read_agent(path)) for path in files]
+    agents = [(path, read_agent(path)) for path in files]
+    targets = [Target(path.stem, path, definition, engine_labels(definition)) for path, definition in agents]
     if url is not None:
         targets.append(Target(url, url=url))
     if not targets:
@@ -136,8 +138,7 @@ async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int
                 pid = server.pid or None
                 reports[label].loads = await measure_load(server.url, plan, sessions, pid, bar.crowd(label))
     for target in targets:
-        if target.definition is not None:
-            reports[target.label].engines = engine_labels(target.definition)
+        reports[target.label].engines = target.engines
     return list(reports.values())
 
 
