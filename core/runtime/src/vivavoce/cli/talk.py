@@ -15,6 +15,7 @@ from rich.text import Text
 from vivavoce.cli.output import AgentFile, engine_labels, error_console, output_console, read_agent
 from vivavoce.cli.progress import LoadingDisplay
 from vivavoce.cli.run import quieten_libraries
+from vivavoce.cli.timeline import timeline as show_timeline
 
 if TYPE_CHECKING:
     from vivavoce.definition import AgentDefinition
@@ -32,6 +33,7 @@ def talk(
     reply: Annotated[
         Path | None, typer.Option("--out", metavar="WAV", help="Write the agent's reply here.", dir_okay=False)
     ] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Draw which stage worked when.")] = False,
 ) -> None:
     """Say a recorded question to an agent, in real time, and show what it heard, its reply, and where the time went.
 
@@ -44,7 +46,7 @@ def talk(
     """
     quieten_libraries()
     definition = read_agent(agent)
-    show_result(asyncio.run(_talk(definition, question, reply)), output_console())
+    show_result(asyncio.run(_talk(definition, question, reply)), output_console(), with_timeline=timeline)
     if reply is not None:
         output_console().print(Text(f"The reply's sound is in {reply}."))
 
@@ -62,10 +64,16 @@ async def _talk(definition: AgentDefinition, question: Path, reply: Path | None)
         await agent.close()
 
 
-def show_result(result: TalkResult, console: Console) -> None:
-    """Transcript, reply, and a latency table by stage."""
+def show_result(result: TalkResult, console: Console, *, with_timeline: bool = False) -> None:
+    """Transcript, reply, and a latency table by stage, or the timeline in its place."""
     console.print(Text.assemble(("heard  ", "bold"), result.transcript or "(nothing)"))
     console.print(Text.assemble(("reply  ", "bold"), result.reply or "(nothing)"))
+    if with_timeline:
+        console.print(
+            Text(f"\nvoice to voice {result.voice_to_voice_ms:.0f} ms after the last voiced sample\n", "bold")
+        )
+        console.print(show_timeline(result.stages_ms))
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="after the last voiced sample", title_justify="left")
     table.add_column("stage")
     table.add_column("at, ms", justify="right")
