@@ -1,0 +1,1 @@
+"""Pipecat and LiveKit Agents behind vivavoce's wire, with vivavoce's simulated engines, measured side by side."""

@@ -1,0 +1,108 @@
+"""`python -m benchmarks.peers`: all contenders in one run, one table."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks.peers.comparison import Table, as_json, describe, load_table, markdown, turns_table
+from benchmarks.peers.environment import ROOT
+from benchmarks.peers.roster import CONTENDERS, Contender, chosen
+from benchmarks.peers.serving import serve
+from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side
+from vivavoce.bench.plan import PAUSES_MS
+
+AGENT = ROOT / "agents/simulated.yaml"
+CLIPS = ROOT / "tests/data/speech"
+SCRIPT = ROOT / "agents/simulated.json"
+RESULTS = ROOT / "benchmarks/results"
+
+
+def main(
+    only: Annotated[str, typer.Option(metavar="NAME,NAME", help=f"Of {', '.join(c.name for c in CONTENDERS)}.")] = "",
+    turns: Annotated[int, typer.Option(help="Whole clips to say to each.", min=0)] = 30,
+    pauses: Annotated[bool, typer.Option(help="Also say clips with pauses of 0.3 to 2 s in mid-sentence.")] = False,
+    sessions: Annotated[str, typer.Option(metavar="N,N", help="Conversations at once, such as 1,4,8,12,16.")] = "",
+    clips: Annotated[Path, typer.Option(metavar="DIR", help="Recordings, one utterance each.")] = CLIPS,
+    noise_dbfs: Annotated[float, typer.Option(help="Level of the room's noise.", min=-90, max=-20)] = -60.0,
+    seed: Annotated[int, typer.Option(help="Draws noise, pauses and gaps.")] = 1,
+    write: Annotated[bool, typer.Option(help="Write benchmarks/results/<date>-peers.json and .md.")] = False,
+) -> None:
+    """Measure vivavoce, Pipecat and LiveKit Agents with the same simulated engines behind the same wire.
+
+    Each call is made to all of them, one after the other, before the next. The environments of the peers are built
+    first where they are missing (about 600 MB, from the package index).
+    """
+    os.environ.setdefault("LOGURU_LEVEL", "WARNING")
+    contenders = chosen(only)
+    counts = [int(count) for count in sessions.split(",") if count.strip()]
+    loaded = load_clips(clips, SCRIPT if clips.resolve() == CLIPS.resolve() else None)
+    lengths = PAUSES_MS if pauses else ()
+    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
+    reports = asyncio.run(measure(contenders, plan, counts))
+    tables = [turns_table(reports)] if turns or pauses else []
+    if counts:
+        tables.append(load_table(reports))
+    for table in tables:
+        show(table)
+    if write:
+        write_results(tables, reports, plan)
+
+
+async def measure(contenders: Sequence[Contender], plan: Plan, counts: Sequence[int]) -> dict[Contender, Report]:
+    """The turns of all side by side, then the crowds of each by itself, with no other server running."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = plan.write_script(Path(folder) / "script.json")
+        reports = {contender: Report(contender.name, plan.noise_dbfs, plan.seed) for contender in contenders}
+        if plan.calls():
+            async with AsyncExitStack() as stack:
+                servers = {c: await stack.enter_async_context(serve(c, AGENT, script, 1)) for c in contenders}
+                urls = {contender.name: server.url for contender, server in servers.items()}
+                found = await measure_side_by_side(urls, plan, _tell)
+            reports = {contender: found[contender.name] for contender in contenders}
+        for contender in contenders if counts else ():
+            print(f"{contender.name}: {', '.join(map(str, counts))} sessions", file=sys.stderr)
+            async with serve(contender, AGENT, script, max(counts)) as server:
+                reports[contender].loads = await measure_load(server.url, plan, counts, server.pid)
+    return reports
+
+
+def _tell(label: str, done: int, total: int) -> None:
+    print(f"{label}: {done} of {total} turns", file=sys.stderr)
+
+
+def show(table: Table) -> None:
+    """Print a table."""
+    head, *rows = table
+    printed = RichTable(*head)
+    for column in printed.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        printed.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160).print(printed)
+
+
+def write_results(tables: Sequence[Table], reports: dict[Contender, Report], plan: Plan) -> None:
+    """Write today's files."""
+    RESULTS.mkdir(exist_ok=True)
+    name = f"{datetime.date.today().isoformat()}-peers"
+    words = describe(list(reports), plan.seed, plan.noise_dbfs)
+    text = "\n\n".join([f"# Peers side by side, {name[:10]}", words, *map(markdown, tables)])
+    (RESULTS / f"{name}.md").write_text(f"{text}\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(as_json(reports), indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

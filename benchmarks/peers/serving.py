@@ -1,0 +1,109 @@
+"""A contender served by a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import yaml
+
+from benchmarks.peers.environment import ROOT, SOURCES, python_of
+from benchmarks.peers.roster import Contender
+from vivavoce.bench import Served, served
+
+READY_WITHIN_S = 180.0
+STOPPING_S = 10.0
+
+
+@asynccontextmanager
+async def serve(contender: Contender, agent: Path, script: Path, max_sessions: int) -> AsyncIterator[Served]:
+    """Serve `agent` (all its engines simulated) by `contender`; the process ends with the context.
+
+    Raises `RuntimeError` with the end of its output when it doesn't get ready.
+    """
+    if contender.is_peer:
+        python = await asyncio.to_thread(python_of, contender.family)
+        async with _peer_served(contender, python, agent, script) as server:
+            yield server
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        styled = write_styled(agent, contender.variant, Path(folder))
+        async with served(styled, script=script, max_sessions=max_sessions) as server:
+            yield server
+
+
+def write_styled(agent: Path, style: str, folder: Path) -> Path:
+    """The agent with another style of taking turns; its script's place is written in full. Blocks."""
+    document = yaml.safe_load(agent.read_text(encoding="utf-8"))
+    document["turn"] = {**document.get("turn", {}), "style": style}
+    if "script" in document["stt"]:
+        document["stt"]["script"] = str((agent.parent / document["stt"]["script"]).resolve())
+    styled = folder / f"{agent.stem}-{style}.yaml"
+    styled.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return styled
+
+
+@asynccontextmanager
+async def _peer_served(contender: Contender, python: Path, agent: Path, script: Path) -> AsyncIterator[Served]:
+    port = free_port()
+    module = f"benchmarks.peers.{contender.family}_server"
+    arguments = [contender.variant, "--agent", agent, "--script", script, "--port", port]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in SOURCES)}
+    with tempfile.TemporaryFile() as output:
+        process = await asyncio.create_subprocess_exec(
+            *map(str, [python, "-m", module, *arguments]), cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+        try:
+            if not await _ready(process, port):
+                output.seek(0)
+                words = output.read()[-2000:].decode(errors="replace")
+                raise RuntimeError(f"{contender.name} did not get ready:\n{words}")
+            yield Served(f"ws://127.0.0.1:{port}/ws", process.pid)
+        finally:
+            await _stop(process)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def _ready(process: asyncio.subprocess.Process, port: int) -> bool:
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while process.returncode is None:
+                if await asyncio.to_thread(_answers, port):
+                    return True
+                await asyncio.sleep(0.5)
+    except TimeoutError:
+        pass
+    return False
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+            return True
+    except (URLError, OSError):
+        return False
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOPPING_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
