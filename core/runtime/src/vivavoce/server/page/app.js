@@ -145,8 +145,8 @@ async function showAgent() {
     const status = await (await fetch("/status")).json();
     const name = typeof status.agent === "string" ? status.agent : status.agent?.name;
     if (name) $("agent").textContent = document.title = name;
-    const models = Object.values(status.models ?? {}).filter((model) => typeof model === "string");
-    $("models").textContent = models.join(" · ");
+    const { stt, llm, tts } = status.models ?? {};
+    $("models").textContent = [stt, llm, tts].filter(Boolean).join(" · ");
     if (status.ready === false) showConnection("off", "Loading");
   } catch {
     showConnection("failed", "Server not reachable");
