@@ -54,5 +54,14 @@ def test_charts_are_svg_and_escape_their_labels() -> None:
     assert "a&lt;b" in latency_chart({"a<b": [1]})
 
 
+def test_a_turn_that_was_not_answered_keeps_the_curve_below_the_top() -> None:
+    def highest(chart: str) -> float:
+        line = ElementTree.fromstring(chart).find("{http://www.w3.org/2000/svg}polyline")
+        assert line is not None
+        return min(float(point.split(",")[1]) for point in line.attrib["points"].split())
+
+    assert highest(latency_chart({"a": [100, 200]})) < highest(latency_chart({"a": [100, 200, None]}))
+
+
 def test_axes_end_at_round_numbers() -> None:
     assert [round_step(value) for value in (6, 7, 100, 578)] == [1, 2, 20, 100]

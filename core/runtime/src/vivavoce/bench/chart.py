@@ -11,16 +11,19 @@ COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8
 TICKS = 6
 
 
-def latency_chart(latencies_ms: Mapping[str, Sequence[float]]) -> str:
-    """The share of turns (all turns of each label count the same) that were answered within each latency, as SVG."""
-    longest_ms = max((max(values) for values in latencies_ms.values() if values), default=1.0)
+def latency_chart(latencies_ms: Mapping[str, Sequence[float | None]]) -> str:
+    """For each label the share of its turns that were answered within each latency, as SVG.
+
+    None is a turn that was not answered after its end: a curve stays below 100% by these.
+    """
+    longest_ms = max((value for values in latencies_ms.values() for value in values if value is not None), default=1.0)
     axes = _Axes("Turns answered within", "voice-to-voice latency, ms", "share of turns, %", longest_ms, 100.0)
     parts = []
     for index, (label, values) in enumerate(latencies_ms.items()):
-        ordered = sorted(values)
+        ordered = sorted(value for value in values if value is not None)
         steps = [(0.0, 0.0)]
         for count, value in enumerate(ordered, 1):
-            steps += [(value, steps[-1][1]), (value, 100 * count / len(ordered))]
+            steps += [(value, steps[-1][1]), (value, 100 * count / len(values))]
         points = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in [*steps, (axes.right, steps[-1][1])])
         colour = COLOURS[index % len(COLOURS)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')

@@ -201,5 +201,6 @@ def _show(reports: Sequence[Report], as_json: bool) -> None:
 def _draw(reports: Sequence[Report], path: Path) -> None:
     from vivavoce.bench import latency_chart
 
-    path.write_text(latency_chart({report.label: report.latencies_ms for report in reports}), encoding="utf-8")
+    latencies_ms = {report.label: [turn.voice_to_voice_ms for turn in report.whole] for report in reports}
+    path.write_text(latency_chart(latencies_ms), encoding="utf-8")
     error_console().print(f"the chart is in {path}")
