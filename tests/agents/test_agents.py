@@ -12,15 +12,14 @@ import pytest
 import yaml
 from pydantic import Field
 
-from vivavoce.definition import agent_schema, check_agent, load_agent
+from vivavoce.definition import agent_schema, check_agent
+from vivavoce.definition.agent import DEFAULT_SECTIONS, SECTION_KINDS
+from vivavoce.definition.known import KNOWN_PLUGINS
 from vivavoce_api import Catalog, Kind, Offer, Options
 
 FOLDER = Path(__file__).parents[2] / "agents"
 AGENTS = sorted(FOLDER.glob("*.yaml"))
 ENVIRON = {"ELEVENLABS_API_KEY": "a-key"}
-NOT_INSTALLED = {"therapist.yaml": "pip install vivavoce-voxtream"}
-"""What an agent needs beyond what `make setup` installs."""
-
 every_agent = pytest.mark.parametrize("path", AGENTS, ids=lambda path: path.stem)
 
 
@@ -52,11 +51,20 @@ def test_the_agents_are_there():
     assert {path.name for path in AGENTS} >= {"quickstart.yaml", "therapist.yaml", "simulated.yaml"}
 
 
+def not_installed(path: Path, catalog: Catalog) -> set[str]:
+    """Packages of the plugins that a file names and that are not installed, found without the loader."""
+    sections = {**DEFAULT_SECTIONS, **yaml.safe_load(path.read_text())}
+    named = [(kind, sections[section]["plugin"]) for section, kind in SECTION_KINDS.items() if sections.get(section)]
+    return {KNOWN_PLUGINS[kind][name] for kind, name in named if catalog.get(kind, name) is None}
+
+
 @every_agent
 def test_it_loads_or_says_what_to_install(path, catalog):
     report = check_agent(path, catalog, ENVIRON)
     assert report.problems == ()
-    assert report.install_command == NOT_INSTALLED.get(path.name)
+    packages = sorted(not_installed(path, catalog))
+    assert report.install_command == (f"pip install {' '.join(packages)}" if packages else None)
+    assert (report.definition is None) == bool(packages)
 
 
 @every_agent
@@ -83,8 +91,8 @@ def test_the_swap_changes_one_line():
     assert all(line.startswith("tts: ") for line in different)
 
 
-def test_the_simulated_script_says_the_clips():
-    definition = load_agent(FOLDER / "simulated.yaml", Catalog.installed())
+def test_the_simulated_script_says_the_clips(load_or_skip):
+    definition = load_or_skip(FOLDER / "simulated.yaml")
     turns = json.loads(definition.stt.options.script.read_text())  # type: ignore[attr-defined]
     rows = (FOLDER.parent / "tests/data/speech/transcripts.tsv").read_text().splitlines()[1:]
     spoken = [text for _, text in sorted(row.split("\t") for row in rows)]

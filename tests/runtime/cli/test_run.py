@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -22,7 +23,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_a_signal_comes(number):
+def test_it_serves_until_a_signal_comes(number, load_or_skip):
+    load_or_skip(AGENT)
     with start("run", AGENT, "--port", 0) as process:
         assert process.stdout is not None
         told = ""
@@ -44,9 +46,8 @@ def test_it_serves_until_a_signal_comes(number):
 
 
 @pytest.mark.slow
-def test_a_taken_port_is_told_before_anything_loads():
-    import socket
-
+def test_a_taken_port_is_told_before_anything_loads(load_or_skip):
+    load_or_skip(AGENT)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start("run", AGENT, "--port", port) as process:

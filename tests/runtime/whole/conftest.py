@@ -13,14 +13,13 @@ import pytest
 
 from vivavoce.agent import Agent
 from vivavoce.audio.files import read_audio
-from vivavoce.definition import load_agent
+from vivavoce.definition import AgentDefinition
 from vivavoce.server.app import create_app
 from vivavoce.server.serving import serve
 from vivavoce.wire.client import Container, VoiceClient, open_client
 from vivavoce_api import (
     INPUT_SAMPLE_RATE_HZ,
     AudioChunk,
-    Catalog,
     ErrorNotice,
     ReplyAudio,
     ReplyEnded,
@@ -110,13 +109,13 @@ async def _serving(agent: Agent) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def serve_agent() -> Iterator[Callable[[Path], Served]]:
+def serve_agent(load_or_skip: Callable[[Path], AgentDefinition]) -> Iterator[Callable[[Path], Served]]:
     """Load the agent of a YAML file and serve it until the tests have ended."""
     with asyncio.Runner() as runner:
         opened = []
 
         def start(path: Path) -> Served:
-            agent = Agent(load_agent(path, Catalog.installed()))
+            agent = Agent(load_or_skip(path))
             runner.run(agent.load())
             serving = _serving(agent)
             url = runner.run(serving.__aenter__())
