@@ -1,0 +1,86 @@
+"""What an agent would know at a moment: where voice activity sees the silence begin, and the two signals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from vivavoce_api import Message, SessionContext
+from vivavoce_llamacpp.options import LlamaCppOptions
+from vivavoce_llamacpp.plugin import load as load_language_model
+from vivavoce_pipecat import silero, smart_turn
+from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
+
+from voices import RATE_HZ, Sound
+
+WINDOW = silero.WINDOW_SAMPLES
+STARTS_AT, GOES_ON_AT = 0.5, 0.35
+"""Of the voice's probability, as the runtime takes them."""
+INSTRUCTIONS = "You are a friendly voice assistant. Answer in one or two short sentences."
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """In samples from the start of the recording; `end` is None for the last one."""
+
+    start: int
+    end: int | None
+
+
+class Ears:
+    """Silero and smart-turn, as the plugin `pipecat` runs them."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._silero = open_model(SILERO, _quiet, 1)
+        self._smart_turn = open_model(SMART_TURN, _quiet, threads)
+        self._features = feature_code().compute_whisper_log_mel_features
+
+    def silences(self, recording: Sound) -> list[Silence]:
+        """All silences of two windows (64 ms) and more after the voice began."""
+        voiced = self._voiced(recording)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], voiced, [False])).astype(int))).reshape(-1, 2)
+        if not len(edges):
+            return []  # too short or too soft to be noticed
+        ends = [*(int(start) for start, _ in edges[1:]), None]
+        found = [
+            Silence(int(over) * WINDOW, None if end is None else end * WINDOW)
+            for (_, over), end in zip(edges, ends, strict=True)
+        ]
+        return [silence for silence in found if silence.end is None or silence.end - silence.start >= 2 * WINDOW]
+
+    def over(self, recording: Sound, start: int, silence_ms: float) -> float:
+        """Smart-turn's probability at this silence, of the last 8 s of the recording."""
+        heard = recording[: start + int(silence_ms * RATE_HZ / 1000)]
+        return smart_turn.judge(self._smart_turn, self._features, _pcm(heard))
+
+    def _voiced(self, recording: Sound) -> np.ndarray:
+        memory, voiced = silero.Memory.blank(), []
+        for start in range(0, len(recording) - WINDOW + 1, WINDOW):
+            probability, memory = silero.judge(self._silero, _pcm(recording[start : start + WINDOW]), memory)
+            voiced.append(probability >= (GOES_ON_AT if any(voiced) else STARTS_AT))
+        return np.array(voiced)
+
+
+async def text_probabilities(asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """The language model's probability that the user's message ends, for pairs of (agent's words, user's words)."""
+    engine = load_language_model(LlamaCppOptions(), _quiet)
+    try:
+        session = await engine.open_session(SessionContext("turn-policy"))
+        known: dict[tuple[str, str], float] = {}
+        for agent, user in sorted(set(asked)):
+            said = [Message("assistant", agent)] if agent else []
+            messages = [Message("system", INSTRUCTIONS), *said, Message("user", user)]
+            known[agent, user] = await session.end_of_turn_probability(messages)
+        await session.close()
+        return known
+    finally:
+        await engine.close()
+
+
+def _pcm(sound: Sound) -> bytes:
+    return (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def _quiet(*_: object) -> None:
+    """Progress that nobody watches."""

