@@ -20,7 +20,7 @@ from rich.table import Table as RichTable
 from benchmarks.peers.comparison import Table, as_json, describe, load_table, markdown, turns_table
 from benchmarks.peers.environment import ROOT
 from benchmarks.peers.roster import CONTENDERS, Contender, chosen
-from benchmarks.peers.serving import serve
+from benchmarks.peers.serving import serve, write_replying
 from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side
 from vivavoce.bench.plan import PAUSES_MS
 
@@ -37,6 +37,7 @@ def main(
     sessions: Annotated[str, typer.Option(metavar="N,N", help="Conversations at once, such as 1,4,8,12,16.")] = "",
     clips: Annotated[Path, typer.Option(metavar="DIR", help="Recordings, one utterance each.")] = CLIPS,
     noise_dbfs: Annotated[float, typer.Option(help="Level of the room's noise.", min=-90, max=-20)] = -60.0,
+    reply: Annotated[str, typer.Option(help="What the language model says, for all; short ones save time.")] = "",
     seed: Annotated[int, typer.Option(help="Draws noise, pauses and gaps.")] = 1,
     write: Annotated[bool, typer.Option(help="Write benchmarks/results/<date>-peers.json and .md.")] = False,
 ) -> None:
@@ -51,7 +52,7 @@ def main(
     loaded = load_clips(clips, SCRIPT if clips.resolve() == CLIPS.resolve() else None)
     lengths = PAUSES_MS if pauses else ()
     plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
-    reports = asyncio.run(measure(contenders, plan, counts))
+    reports = asyncio.run(measure(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:
         tables.append(load_table(reports))
@@ -61,20 +62,23 @@ def main(
         write_results(tables, reports, plan)
 
 
-async def measure(contenders: Sequence[Contender], plan: Plan, counts: Sequence[int]) -> dict[Contender, Report]:
+async def measure(
+    contenders: Sequence[Contender], plan: Plan, counts: Sequence[int], reply: str = ""
+) -> dict[Contender, Report]:
     """The turns of all side by side, then the crowds of each by itself, with no other server running."""
     with tempfile.TemporaryDirectory() as folder:
         script = plan.write_script(Path(folder) / "script.json")
+        agent = write_replying(AGENT, reply, Path(folder)) if reply else AGENT
         reports = {contender: Report(contender.name, plan.noise_dbfs, plan.seed) for contender in contenders}
         if plan.calls():
             async with AsyncExitStack() as stack:
-                servers = {c: await stack.enter_async_context(serve(c, AGENT, script, 1)) for c in contenders}
+                servers = {c: await stack.enter_async_context(serve(c, agent, script, 1)) for c in contenders}
                 urls = {contender.name: server.url for contender, server in servers.items()}
                 found = await measure_side_by_side(urls, plan, _tell)
             reports = {contender: found[contender.name] for contender in contenders}
         for contender in contenders if counts else ():
             print(f"{contender.name}: {', '.join(map(str, counts))} sessions", file=sys.stderr)
-            async with serve(contender, AGENT, script, max(counts)) as server:
+            async with serve(contender, agent, script, max(counts)) as server:
                 reports[contender].loads = await measure_load(server.url, plan, counts, server.pid)
     return reports
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -40,14 +41,30 @@ async def serve(contender: Contender, agent: Path, script: Path, max_sessions: i
 
 
 def write_styled(agent: Path, style: str, folder: Path) -> Path:
-    """The agent with another style of taking turns; its script's place is written in full. Blocks."""
-    document = yaml.safe_load(agent.read_text(encoding="utf-8"))
+    """The agent with another style of taking turns. Blocks."""
+    document = _document(agent)
     document["turn"] = {**document.get("turn", {}), "style": style}
+    return _write(document, folder / f"{agent.stem}-{style}.yaml")
+
+
+def write_replying(agent: Path, reply: str, folder: Path) -> Path:
+    """The agent with another reply of its simulated language model. Blocks."""
+    document = _document(agent)
+    document["llm"]["reply"] = reply
+    return _write(document, folder / agent.name)
+
+
+def _document(agent: Path) -> dict[str, Any]:
+    """An agent's YAML; its script's place is written in full, so that it can be moved."""
+    document = yaml.safe_load(agent.read_text(encoding="utf-8"))
     if "script" in document["stt"]:
         document["stt"]["script"] = str((agent.parent / document["stt"]["script"]).resolve())
-    styled = folder / f"{agent.stem}-{style}.yaml"
-    styled.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return styled
+    return document
+
+
+def _write(document: dict[str, Any], path: Path) -> Path:
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
 
 
 @asynccontextmanager

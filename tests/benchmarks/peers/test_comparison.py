@@ -9,7 +9,7 @@ import yaml
 from benchmarks.peers.comparison import as_json, load_table, markdown, turns_table
 from benchmarks.peers.environment import requirements
 from benchmarks.peers.roster import CONTENDERS, Contender, chosen
-from benchmarks.peers.serving import write_styled
+from benchmarks.peers.serving import write_replying, write_styled
 from vivavoce.bench import Load, Report, TurnOutcome
 from vivavoce.bench.plan import Purpose
 
@@ -85,3 +85,12 @@ def test_a_style_is_all_that_changes_in_our_agent(tmp_path: Path) -> None:
     original = yaml.safe_load(AGENT.read_text())
     assert Path(styled["stt"].pop("script")) == AGENT.parent / original["stt"].pop("script")
     assert styled == original
+
+
+def test_a_reply_is_all_that_changes_in_the_agent_of_all(tmp_path: Path) -> None:
+    replying = yaml.safe_load(write_replying(AGENT, "Yes.", tmp_path).read_text())
+    original = yaml.safe_load(AGENT.read_text())
+    assert replying["llm"].pop("reply") == "Yes."
+    del original["llm"]["reply"]
+    assert Path(replying["stt"].pop("script")) == AGENT.parent / original["stt"].pop("script")
+    assert replying == original
