@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from vivavoce_hibari.plugin import HibariOptions, load
+from vivavoce_hibari import plugin
+from vivavoce_hibari.plugin import HEART, HibariOptions, load
 
 from vivavoce_api import (
     AudioChunk,
@@ -106,6 +108,18 @@ def test_a_damaged_voice_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path
     damaged.write_bytes(b"not a model")
     with pytest.raises(PrerequisiteError, match="is damaged"):
         load(HibariOptions(voice="emma"), no_progress)
+
+
+def test_the_packaged_voice_is_loaded_only_with_the_pinned_digest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VIVAVOCE_CACHE", str(tmp_path))
+    (file,) = HEART.files
+    other = replace(HEART, files=(replace(file, sha256="0" * 64),))
+    monkeypatch.setattr(plugin, "HEART", other)
+    with pytest.raises(PrerequisiteError, match="it will not be loaded"):
+        load(HibariOptions(), no_progress)
+    assert not list(tmp_path.rglob(file.name))
 
 
 def test_an_unknown_voice_is_refused() -> None:

@@ -13,15 +13,33 @@ from vivavoce_api import (
     Options,
     PrerequisiteError,
     Progress,
+    Requirements,
     TextToSpeechCapabilities,
+    WeightFile,
+    Weights,
+    WheelPart,
     hookimpl,
 )
+from vivavoce_api.weights import locate
 
 if TYPE_CHECKING:
     from vivavoce_hibari.engine import Hibari
 
 SAMPLE_RATE_HZ = 24_000
 PACKAGED_VOICE = "heart"
+HEART = Weights(
+    name="hibari's voice heart (distilled from Kokoro-82M's af_heart)",
+    origin="https://huggingface.co/maureesewilliams/hibari, carried by hibari-tts",
+    licence="Apache-2.0",
+    install="hibari-tts==0.2.1",
+    files=(
+        WeightFile(
+            "hibari.onnx",
+            "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
+            (WheelPart("hibari-tts", "hibari/assets/hibari.onnx"),),
+        ),
+    ),
+)
 
 
 class HibariOptions(Options):
@@ -55,6 +73,7 @@ def vivavoce_text_to_speech() -> list[Offer]:
                 first_chunk_ms=20,
             ),
             prepare,
+            Requirements(weights=(HEART,)),
             licence="Apache-2.0 (code and weights)",
         )
     ]
@@ -64,6 +83,8 @@ def prepare(options: HibariOptions, progress: Progress) -> None:
     """Download the voice where it is not the packaged one. Raises `PrerequisiteError`."""
     from hibari.voices import voice_path
 
+    if options.voice == PACKAGED_VOICE:
+        return
     progress(f"fetching the voice {options.voice}")
     try:
         voice_path(options.voice)
@@ -76,14 +97,18 @@ def prepare(options: HibariOptions, progress: Progress) -> None:
 
 
 def load(options: HibariOptions, progress: Progress) -> Hibari:
-    """Load and warm the voice. Raises `PrerequisiteError` when it was not downloaded yet, or is damaged."""
+    """Verify, load and warm the voice. Raises `PrerequisiteError` when it was not downloaded yet, or is damaged."""
     from vivavoce_hibari.engine import Hibari
 
+    if options.voice == PACKAGED_VOICE:
+        model = locate(HEART, progress) / HEART.files[0].name
+    else:
+        model = _downloaded_voice(options.voice)
     progress(f"loading the voice {options.voice}")
-    return Hibari(_verified_voice(options.voice), options.voice, speed=options.speed, threads=options.threads)
+    return Hibari(model, options.voice, speed=options.speed, threads=options.threads)
 
 
-def _verified_voice(name: str) -> Path:
+def _downloaded_voice(name: str) -> Path:
     from hibari.voices import VOICES, sha256_of, voice_path
 
     try:
@@ -93,7 +118,6 @@ def _verified_voice(name: str) -> Path:
             f"the voice '{name}' of hibari is not here yet; only '{PACKAGED_VOICE}' comes with the package",
             fix=f"tts: {{plugin: hibari, voice: {PACKAGED_VOICE}}}, or start once with access to the internet",
         ) from error
-    expected = VOICES[name].get("sha256")
-    if expected and sha256_of(str(path)) != expected:
+    if sha256_of(str(path)) != VOICES[name]["sha256"]:
         raise PrerequisiteError(f"{path} is damaged (its SHA-256 differs)", fix=f"rm '{path}'")
     return path
