@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from voices import RATE_HZ, VOICES, Line, Sound
 
 SPLICES = 2

@@ -1,16 +1,16 @@
-"""Fit the turn model to `features.csv` and judge it on sentences it has not seen and on the six real clips.
+"""Fit the turn model to `features.csv`, and judge it on sentences it has not seen and on the six real clips.
 
     python benchmarks/turn_policy/fit.py
 
-Deterministic, numpy only, takes seconds. Prints the constants of `vivavoce.conversation.turn_model` and the tables of
-the README.
+Deterministic, numpy only, takes seconds. Prints the constants of `vivavoce.conversation.turn_model`, then the tables
+of the README.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,48 +19,95 @@ from numpy.typing import NDArray
 HERE = Path(__file__).parent
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
 L2 = 0.02
+SLOPE_MS = 250.0
+"""Wait for each unit of log-odds. From 60 to 300 ms were tried: more shortens the median and lengthens the tail."""
 PAUSES_MS = np.arange(300, 701, 20)
 """Mid-sentence pauses that are judged: anything from 300 to 700 ms, equally often."""
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Silences:
-    """Columns, one entry a silence. `text` and `audio` are log-odds; `turn` numbers the readings."""
+    """Columns, one entry a silence. `audio` and `text` are log-odds; `fluent`: in a reading without added pauses."""
 
-    over: NDArray[np.bool_]
-    gap: NDArray[np.bool_]
+    kind: NDArray[np.str_]
+    family: NDArray[np.str_]
+    held_out: Flags
+    fluent: Flags
     audio: Array
     text: Array
     late_ms: Array
     pause_ms: Array
-    held_out: NDArray[np.bool_]
-    speaker: NDArray[np.str_]
 
-    def only(self, chosen: NDArray[np.bool_]) -> Silences:
+    @property
+    def over(self) -> Flags:
+        """Ends of turns."""
+        return self.kind == "end"
+
+    @property
+    def mid(self) -> Flags:
+        """Places where a pause was put into the sentence."""
+        return (self.kind == "splice") | (self.kind == "pause")
+
+    def only(self, chosen: Flags) -> Silences:
         """Some of them."""
-        return Silences(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+        return Silences(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style's bounds of the wait, and the share of pauses (of these kinds) that it may take for an end."""
+
+    name: str
+    min_ms: float
+    max_ms: float
+    cut_ins: float
+    kinds: tuple[str, ...]
+
+
+STYLES = (
+    Style("eager", 96, 700, 0.12, ("splice",)),
+    Style("balanced", 160, 800, 0.04, ("splice",)),
+    Style("patient", 500, 1200, 0.008, ("splice", "pause")),
+)
+CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
+"""Latency against cut-ins: the bar is all that moves."""
+COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
+SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
+
+
+@dataclass(frozen=True)
+class Model:
+    """Log-odds that the turn is over: an intercept, and a weight for each signal."""
+
+    intercept: float
+    weights: dict[str, float]
+
+    def log_odds(self, silences: Silences) -> Array:
+        """One for each silence."""
+        return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
 def read(path: Path) -> Silences:
     """The silences of a file; every third sentence is held out."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
+    fluent = {(row["source"], row["speaker"]) for row in rows if row["kind"] == "splice"}
 
     def column(name: str) -> Array:
         return np.array([float(row[name] or 0) for row in rows])
 
-    kinds = np.array([row["kind"] for row in rows])
     return Silences(
-        over=kinds == "end",
-        gap=kinds == "gap",
+        kind=np.array([row["kind"] for row in rows]),
+        family=np.array([row["speaker"].split("-")[0] for row in rows]),
+        held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
+        fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
         audio=log_odds(column("audio_64"), AUDIO_FLOOR),
         text=log_odds(column("text_probability"), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
-        held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
-        speaker=np.array([row["speaker"] for row in rows]),
     )
 
 
@@ -69,74 +116,99 @@ def log_odds(probability: Array, floor: float) -> Array:
     return np.log((probability + floor) / (1 - probability + floor))
 
 
-def fitted(columns: Sequence[Array], over: NDArray[np.bool_]) -> Array:
-    """Logistic regression by Newton's method, both classes with equal weight: intercept first. L2 on the slopes."""
-    x = np.column_stack([np.ones(len(over)), *columns])
-    weight = np.where(over, 0.5 / over.sum(), 0.5 / (~over).sum())
-    ridge = L2 * np.diag([0.0] + [1.0] * len(columns))
+def fitted(silences: Silences, names: Sequence[str]) -> Model:
+    """Logistic regression by Newton's method, L2 on the slopes.
+
+    Ends and pauses weigh the same, and so do the families of voices: a new speaker is like one of them, not like
+    the mean of many readings by one.
+    """
+    chosen = silences.only(silences.over | silences.mid)
+    x = np.column_stack([np.ones(len(chosen.kind)), *(getattr(chosen, name) for name in names)])
+    weight = np.array([1 / np.sum(chosen.family == family) for family in chosen.family])
+    weight = weight / np.where(chosen.over, weight[chosen.over].sum(), weight[chosen.mid].sum()) / 2
+    ridge = L2 * np.diag([0.0] + [1.0] * len(names))
     beta = np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-x @ beta))
-        gradient = x.T @ (weight * (over - p)) - ridge @ beta
+        gradient = x.T @ (weight * (chosen.over - p)) - ridge @ beta
         hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + ridge
         beta += np.linalg.solve(hessian, gradient)
-    return beta
+    intercept, *slopes = (round(float(value), 3) for value in beta)
+    return Model(intercept, dict(zip(names, slopes, strict=True)))
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Which signals an agent has."""
-
-    name: str
-    columns: Callable[[Silences], list[Array]]
+def waits(z: Array, bar: float, style: Style) -> Array:
+    """The curve: linear in the log-odds, within the style's bounds."""
+    return np.clip(SLOPE_MS * (bar - z), style.min_ms, style.max_ms)
 
 
-KINDS = (
-    Kind("both", lambda s: [s.audio, s.text]),
-    Kind("audio", lambda s: [s.audio]),
-    Kind("text", lambda s: [s.text]),
-)
+def cut_ins(silences: Silences, wait: Array, kinds: Sequence[str] = ("splice", "pause")) -> float:
+    """The share of mid-sentence pauses of these kinds that end in a cut-in."""
+    chosen = np.isin(silences.kind, kinds)
+    if not chosen.any():
+        return float("nan")
+    return float(np.mean((wait + silences.late_ms)[chosen][:, None] < PAUSES_MS))
 
 
-@dataclass(frozen=True)
-class Style:
-    """A style's bounds of the wait, and the share of pauses that it may take for an end."""
-
-    name: str
-    min_ms: float
-    max_ms: float
-    cut_ins: float
+def talked_over(silences: Silences, wait: Array) -> float:
+    """Answers while the user still speaks fluently, per turn: a gap of the speech itself outlasts the wait."""
+    early = (silences.kind == "gap") & silences.fluent & (wait < silences.pause_ms)
+    return float(early.sum() / (silences.over & silences.fluent).sum())
 
 
-STYLES = (Style("eager", 96, 800, 0.12), Style("balanced", 160, 1200, 0.04), Style("patient", 500, 1200, 0.008))
-MEAN_PAUSE_MS = 100.0
+def bar_for(silences: Silences, model: Model, style: Style) -> float:
+    """The lowest log-odds to answer at that keep the style's share of cut-ins."""
+    z = model.log_odds(silences)
+    bars = np.arange(-8, 20, 0.05)
+    return next(
+        round(float(bar), 2) for bar in bars if cut_ins(silences, waits(z, bar, style), style.kinds) <= style.cut_ins
+    )
 
 
-def waits(z: Array, threshold: float, style: Style, scale_ms: float = MEAN_PAUSE_MS) -> Array:
-    """The curve: linear in the log-odds, within bounds."""
-    return np.clip(scale_ms * (threshold - z), style.min_ms, style.max_ms)
-
-
-def cut_ins(s: Silences, wait: Array) -> float:
-    """The share of mid-sentence pauses that end in a cut-in."""
-    mid = ~s.over & ~s.gap
-    return float(np.mean((wait[mid] + s.late_ms[mid])[:, None] < PAUSES_MS))
-
-
-def talked_over(s: Silences, wait: Array) -> float:
-    """Answers while the user still speaks fluently, per turn."""
-    return float(np.sum(s.gap & (wait < s.pause_ms)) / max(1, s.over.sum()))
-
-
-def threshold_for(s: Silences, z: Array, style: Style, scale_ms: float = MEAN_PAUSE_MS) -> float:
-    """The lowest threshold that keeps the style's share of cut-ins."""
-    for threshold in np.arange(-8, 20, 0.05):
-        if cut_ins(s, waits(z, threshold, style, scale_ms)) <= style.cut_ins:
-            return round(float(threshold), 2)
-    return 20.0
-
-
-def auc(s: Silences, z: Array) -> float:
-    """How often an end ranks above a pause."""
-    ends, mids = z[s.over][:, None], z[~s.over & ~s.gap]
+def ranked(silences: Silences, model: Model) -> float:
+    """How often an end has higher log-odds than a pause (the area under the curve)."""
+    z = model.log_odds(silences)
+    ends, mids = z[silences.over][:, None], z[silences.mid]
     return float((ends > mids).mean() + 0.5 * (ends == mids).mean())
+
+
+def row(silences: Silences, wait: Array) -> str:
+    """Table cells: the wait and the time from the last voiced sample, p50 / p90; cut-ins; talked over."""
+    ends = wait[silences.over]
+    since_voice = ends + silences.late_ms[silences.over]
+    cells = [
+        *(f"{np.median(of):.0f} / {np.percentile(of, 90):.0f}" for of in (ends, since_voice)),
+        f"{cut_ins(silences, wait, ('splice',)):.1%}",
+        "" if np.isnan(at_clauses := cut_ins(silences, wait, ("pause",))) else f"{at_clauses:.1%}",
+        f"{talked_over(silences, wait):.1%}",
+    ]
+    return " | ".join(cells)
+
+
+def main() -> None:
+    """Fit and judge."""
+    known = read(HERE / "features.csv")
+    learnt, judges = known.only(~known.held_out), {"held out": known.only(known.held_out)}
+    judges |= {path.stem: read(path) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+    lines, curve = [], []
+    for name, signals in SIGNALS.items():
+        model = fitted(learnt, signals)
+        areas = ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in judges.items())
+        print(f"{name}: intercept {model.intercept}, weights {model.weights}; ends above pauses: {areas}")
+        for style in STYLES:
+            bar = bar_for(learnt, model, style)
+            print(f"    {style.name}: bar {bar}")
+            for judge, silences in judges.items():
+                cells = row(silences, waits(model.log_odds(silences), bar, style))
+                lines.append(f"| {name} | {style.name} | {judge} | {cells} |")
+        for bar in CURVE_BARS:
+            for judge, silences in judges.items():
+                cells = row(silences, waits(model.log_odds(silences), bar, CURVE))
+                curve.append(f"| {name} | {bar} | {judge} | {cells} |")
+    for heading, table in (("style", lines), ("bar", curve)):
+        print(f"\n| signals | {heading} | judged on | {COLUMNS} |")
+        print("|---|---|---|---|---|---|---|---|", *table, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

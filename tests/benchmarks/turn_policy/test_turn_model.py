@@ -1,0 +1,101 @@
+"""The turn model: monotone in every signal, within its bounds, and equal to what the benchmark's fit prints."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from vivavoce.conversation.turn_model import (
+    AUDIO_ALONE,
+    BOTH,
+    STYLES,
+    TEXT_ALONE,
+    Signals,
+    over_probability,
+    wait_ms,
+)
+
+RISING = (0.0, 0.0005, 0.01, 0.1, 0.5, 0.9, 1.0)
+EVERY_SIGNAL = [
+    Signals(audio=audio, text=text, pauses_ms=pauses)
+    for audio in (None, *RISING)
+    for text in (None, *RISING)
+    for pauses in ((), (250.0, 300.0), (900.0, 1500.0, 2000.0))
+]
+FIT = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "fit.py"
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("other", [None, 0.03, 0.8])
+def test_a_surer_signal_shortens_the_wait(style, other):
+    for sequence in ([Signals(audio=p, text=other) for p in RISING], [Signals(audio=other, text=p) for p in RISING]):
+        waits = [wait_ms(signals, style) for signals in sequence]
+        probabilities = [over_probability(signals) for signals in sequence]
+        assert all(earlier >= later for earlier, later in pairwise(waits))
+        assert all(lower < higher for lower, higher in pairwise(probabilities))
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_text_alone_takes_the_wait_from_one_bound_to_the_other(style):
+    waits = [wait_ms(Signals(audio=0.6, text=n / 1000), style) for n in range(1001)]
+    assert waits[0] == style.max_ms
+    assert waits[-1] == style.min_ms
+    assert len({round(wait) for wait in waits}) > 50  # a curve, not a step
+
+
+@pytest.mark.parametrize("signals", EVERY_SIGNAL)
+def test_the_wait_is_within_bounds_and_grows_with_patience(signals):
+    waits = [wait_ms(signals, STYLES[name]) for name in ("eager", "balanced", "patient")]
+    assert waits == sorted(waits)
+    for wait, style in zip(waits, STYLES.values(), strict=True):
+        assert style.min_ms <= wait <= style.max_ms <= 1200
+    assert 0 <= over_probability(signals) <= 1
+
+
+def test_silence_makes_over_likelier_but_does_not_move_the_wait():
+    early, late = (Signals(audio=0.4, text=0.05, silence_ms=silence_ms) for silence_ms in (64, 500))
+    assert over_probability(early) < over_probability(late)
+    assert wait_ms(early, STYLES["balanced"]) == wait_ms(late, STYLES["balanced"])
+
+
+def test_at_the_wait_the_bar_is_reached():
+    style = STYLES["eager"]
+    wait = wait_ms(Signals(audio=0.3, text=0.1), style)
+    assert style.min_ms < wait < style.max_ms
+    reached = over_probability(Signals(audio=0.3, text=0.1, silence_ms=wait))
+    assert reached == pytest.approx(1 / (1 + math.exp(-style.bar_both)))
+
+
+@pytest.mark.parametrize("signals", [Signals(), Signals(text=0.2), Signals(audio=0.5, text=0.2)])
+def test_who_pauses_long_is_waited_for_longer(signals):
+    def wait(*pauses_ms: float) -> float:
+        return wait_ms(replace(signals, pauses_ms=pauses_ms), STYLES["patient"])
+
+    assert wait(220, 240, 230, 260) < wait() < wait(500) < wait(500, 600) <= STYLES["patient"].max_ms
+
+
+def test_an_impossible_probability_counts_as_the_nearest_possible_one():
+    style = STYLES["eager"]
+    assert wait_ms(Signals(text=1.2), style) == wait_ms(Signals(text=1.0), style)
+    assert wait_ms(Signals(audio=-0.1), style) == wait_ms(Signals(audio=0.0), style)
+
+
+@pytest.mark.slow
+def test_the_constants_are_those_of_the_fit():
+    printed = subprocess.run([sys.executable, str(FIT)], capture_output=True, text=True, check=True).stdout
+    both, audio, text = (
+        f"both: intercept {BOTH.intercept}, weights {{'audio': {BOTH.audio}, 'text': {BOTH.text}}}",
+        f"audio: intercept {AUDIO_ALONE.intercept}, weights {{'audio': {AUDIO_ALONE.audio}}}",
+        f"text: intercept {TEXT_ALONE.intercept}, weights {{'text': {TEXT_ALONE.text}}}",
+    )
+    for model, bar in ((both, "bar_both"), (audio, "bar_audio"), (text, "bar_text")):
+        _, _, after = printed.partition(model)
+        assert after, f"{model} is not what the fit prints"
+        bars = dict(line.strip().split(": bar ") for line in after.splitlines()[1:4])
+        assert bars == {name: str(getattr(style, bar)) for name, style in STYLES.items()}
