@@ -54,7 +54,8 @@ def test_the_agents_are_there():
 def not_installed(path: Path, catalog: Catalog) -> set[str]:
     """Packages of the plugins that a file names and that are not installed, found without the loader."""
     sections = {**DEFAULT_SECTIONS, **yaml.safe_load(path.read_text())}
-    named = [(kind, sections[section]["plugin"]) for section, kind in SECTION_KINDS.items() if sections.get(section)]
+    chosen = [(kind, sections.get(section)) for section, kind in SECTION_KINDS.items()]
+    named = [(kind, choice["plugin"]) for kind, choice in chosen if isinstance(choice, dict)]
     return {KNOWN_PLUGINS[kind][name] for kind, name in named if catalog.get(kind, name) is None}
 
 

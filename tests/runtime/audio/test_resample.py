@@ -49,3 +49,8 @@ def test_files_that_are_no_sound_say_so(tmp_path):
     path.write_text("no sound at all")
     with pytest.raises(ConfigurationError, match="can't be read"):
         read_audio(path)
+
+
+def test_where_nothing_can_be_written_it_is_said(tmp_path):
+    with pytest.raises(ConfigurationError, match="can't be written: No such file or directory"):
+        write_wav(tmp_path / "no" / "sound.wav", ramp(500, 16_000))

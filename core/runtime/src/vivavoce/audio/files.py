@@ -37,9 +37,12 @@ def read_audio(path: Path, sample_rate_hz: int = INPUT_SAMPLE_RATE_HZ) -> AudioC
 
 
 def write_wav(path: Path, audio: AudioChunk) -> None:
-    """Write `audio` as a wav file. Blocks. Raises `OSError`."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(BYTES_PER_SAMPLE)
-        file.setframerate(audio.sample_rate_hz)
-        file.writeframes(audio.pcm)
+    """Write `audio` as a wav file. Blocks. Raises `ConfigurationError` where the file can't be written."""
+    try:
+        with path.open("wb") as target, wave.open(target, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(BYTES_PER_SAMPLE)
+            file.setframerate(audio.sample_rate_hz)
+            file.writeframes(audio.pcm)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: can't be written: {error.strerror}") from error

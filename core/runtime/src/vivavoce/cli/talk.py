@@ -16,6 +16,7 @@ from vivavoce.cli.output import AgentFile, engine_labels, error_console, output_
 from vivavoce.cli.progress import LoadingDisplay
 from vivavoce.cli.run import quieten_libraries
 from vivavoce.cli.timeline import timeline as show_timeline
+from vivavoce_api import ConfigurationError
 
 if TYPE_CHECKING:
     from vivavoce.definition import AgentDefinition
@@ -45,6 +46,8 @@ def talk(
       vivavoce talk agents/quickstart.yaml --in question.wav --out reply.wav
     """
     quieten_libraries()
+    if reply is not None and not reply.parent.is_dir():
+        raise ConfigurationError(f"{reply}: can't be written: there is no folder {reply.parent}")
     definition = read_agent(agent)
     show_result(asyncio.run(_talk(definition, question, reply)), output_console(), with_timeline=timeline)
     if reply is not None:
