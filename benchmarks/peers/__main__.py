@@ -44,7 +44,7 @@ def main(
     """Measure vivavoce, Pipecat and LiveKit Agents with the same simulated engines behind the same wire.
 
     Each call is made to all of them, one after the other, before the next. The environments of the peers are built
-    first where they are missing (about 600 MB, from the package index).
+    first where they are missing (about 1 GB, from the package index).
     """
     os.environ.setdefault("LOGURU_LEVEL", "WARNING")
     contenders = chosen(only)
