@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from vivavoce.conversation.conversation import Conversation
-from vivavoce.conversation.policy import STYLES
 from vivavoce.conversation.sessions import Sessions
 from vivavoce.conversation.settings import ConversationSettings
 from vivavoce.conversation.tally import Tally
 from vivavoce.conversation.turn import TurnSettings
+from vivavoce.conversation.turn_model import STYLES
 from vivavoce_api import (
     AudioChunk,
     Flush,
@@ -177,7 +177,8 @@ class Stage:
     tally: Tally = field(default_factory=Tally)
 
     def settings(self) -> ConversationSettings:
-        turn = TurnSettings(STYLES[self.style], 32, 60_000, self.partials, 8_000, WINDOW_MS)
+        style = replace(STYLES[self.style], min_ms=120, max_ms=775)
+        turn = TurnSettings(style, 32, 60_000, self.partials, 8_000, WINDOW_MS)
         turn = replace(turn, **self.changes.pop("turn", {}))
         settings = ConversationSettings(
             instructions="Be brief.",

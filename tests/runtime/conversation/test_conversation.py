@@ -25,11 +25,25 @@ ONE_TURN = (("silence", 400), ("voice", VOICE_MS), ("silence", 6000))
 VOICE_ENDS_MS = 1400
 
 
+class Reader:
+    """Judges from the words whether the turn is over."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+        self.asked = []
+
+    async def end_of_turn_probability(self, messages):
+        await asyncio.sleep(0.030)
+        self.asked.append(messages[-1].content)
+        return self.probabilities.get(messages[-1].content, 0.0)
+
+
 def transcripts(client):
     return [item.text for item in client.of(UserTranscript) if item.final]
 
 
 def test_a_sure_turn_is_answered_within_a_fifth_of_a_second_and_a_bit(stage, audio_times):
+    stage.completeness = Reader({"hello there": 0.95})
     client = stage.play(*ONE_TURN)
     assert transcripts(client) == ["hello there"]
     # 120 ms of silence at least, judged in windows of 32 ms; the work of 30 + 25 + 74 ms ran meanwhile
@@ -129,6 +143,7 @@ def test_without_barge_in_the_agent_finishes(stage):
 
 
 def test_a_user_who_goes_on_before_the_answer_is_heard_is_asked_nothing_twice(stage, audio_times):
+    stage.completeness = Reader({"my dog": 0.95, "is ill": 0.95})
     stage.tts.first_chunk_ms = 1500  # the commit comes long before the sound
     stage.stt.turns = [[("my", 300), ("dog", 600)], [("is", 300), ("ill", 600)]]
     client = stage.play(("silence", 400), ("voice", 800), ("silence", 500), ("voice", 800), ("silence", 6000))
@@ -298,19 +313,6 @@ def test_a_tool_that_is_never_satisfied_is_an_error(stage):
     client = stage.play(*ONE_TURN)
     assert "called tools" in client.of(ErrorNotice)[0].message
     assert len(stage.llm.asked) == 4
-
-
-class Reader:
-    """Judges from the words whether the turn is over."""
-
-    def __init__(self, probabilities):
-        self.probabilities = probabilities
-        self.asked = []
-
-    async def end_of_turn_probability(self, messages):
-        await asyncio.sleep(0.030)
-        self.asked.append(messages[-1].content)
-        return self.probabilities.get(messages[-1].content, 0.0)
 
 
 def test_words_that_are_complete_end_a_turn_that_sounded_open(stage, audio_times):

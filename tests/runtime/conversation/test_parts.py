@@ -7,7 +7,6 @@ import pytest
 from vivavoce.conversation.heard import heard_text
 from vivavoce.conversation.history import History
 from vivavoce.conversation.loudness import Loudness
-from vivavoce.conversation.policy import STYLES, Evidence, wait_ms
 from vivavoce.conversation.voice import Voice, VoiceTracker
 from vivavoce.conversation.words import is_backchannel, same_words
 from vivavoce_api import AudioChunk, Message, SpokenSpan, ToolCall
@@ -37,33 +36,6 @@ def test_loudness_finds_the_end_of_a_sound_within_a_window():
     assert loudness.loud_until_ms(AudioChunk(loud * 512, 16_000)) == 32
     assert loudness.loud_until_ms(AudioChunk(loud * 256 + quiet * 256, 16_000)) == 16
     assert loudness.loud_until_ms(AudioChunk(quiet * 512, 16_000)) == 0
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_the_wait_falls_with_certainty_and_stays_within_the_style(style):
-    patience = STYLES[style]
-    waits = [wait_ms(Evidence(p / 10), patience) for p in range(11)]
-    assert waits == sorted(waits, reverse=True)
-    assert waits[0] == patience.max_ms
-    assert waits[-1] == patience.min_ms
-
-
-def test_either_signal_may_be_sure():
-    patience = STYLES["balanced"]
-    both = wait_ms(Evidence(0.3, 0.9), patience)
-    assert both < wait_ms(Evidence(0.3), patience)
-    assert both < wait_ms(Evidence(0.3, 0.0), patience)
-
-
-def test_a_person_who_pauses_is_given_time():
-    patience = STYLES["eager"]
-    assert wait_ms(Evidence(0.5, pauses_ms=[1500]), patience) > wait_ms(Evidence(0.5), patience)
-
-
-def test_styles_are_ordered():
-    for probability in (0.0, 0.5, 1.0):
-        waits = [wait_ms(Evidence(probability), STYLES[name]) for name in ("eager", "balanced", "patient")]
-        assert waits == sorted(waits)
 
 
 WORDS = [SpokenSpan("One", 0, 300), SpokenSpan("two", 300, 600), SpokenSpan("three.", 600, 900)]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vivavoce import __version__
 from vivavoce.conversation.conversation import Conversation
-from vivavoce.conversation.policy import STYLES, Patience
+from vivavoce.conversation.judge import MODEL_LAG_MS
 from vivavoce.conversation.settings import ConversationSettings
 from vivavoce.conversation.tally import Tally
 from vivavoce.conversation.turn import TurnSettings
+from vivavoce.conversation.turn_model import STYLES
 from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
 from vivavoce.engines import Engines, LoadProgress, chosen
 from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
 
+# The least silence, by the level of the sound, and the silence after which a reply is begun, unheard, by style.
+MIN_SILENCE_MS = {"eager": 120, "balanced": 160, "patient": 500}
+SPECULATE_AFTER_MS = {"eager": 24, "balanced": 40, "patient": 64}
 # Sound kept from before the first voiced window: soft beginnings of words lie there.
 PREROLL_MS = 320.0
 
@@ -137,18 +142,17 @@ class Agent:
     @property
     def _speculate_after_ms(self) -> float:
         turn = self.definition.turn
-        return STYLES[turn.style].speculate_after_ms if turn.speculate_after_ms is None else turn.speculate_after_ms
+        return SPECULATE_AFTER_MS[turn.style] if turn.speculate_after_ms is None else turn.speculate_after_ms
 
     def _turn_settings(self, window_ms: float) -> TurnSettings:
         definition, turn = self.definition, self.definition.turn
         style = STYLES[turn.style]
         detector = definition.turn_detector
         return TurnSettings(
-            patience=Patience(
-                min_ms=turn.min_silence_ms if turn.min_silence_ms is not None else style.min_ms,
-                max_ms=turn.max_silence_ms if turn.max_silence_ms is not None else style.max_ms,
-                doubt=style.doubt,
-                speculate_after_ms=self._speculate_after_ms,
+            style=replace(
+                style,
+                min_ms=MIN_SILENCE_MS[turn.style] if turn.min_silence_ms is None else turn.min_silence_ms,
+                max_ms=style.max_ms + MODEL_LAG_MS if turn.max_silence_ms is None else turn.max_silence_ms,
             ),
             flush_after_ms=self._speculate_after_ms / 2,
             max_turn_ms=definition.limits.max_turn_s * 1000,

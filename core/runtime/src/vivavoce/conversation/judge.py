@@ -1,4 +1,4 @@
-"""The judge of a silence: asks what can tell whether the turn is over, each once it is worth asking."""
+"""The judge of a silence: asks what can tell whether the turn is over, and says how long to wait yet."""
 
 from __future__ import annotations
 
@@ -7,68 +7,83 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from vivavoce.conversation.policy import Evidence
+from vivavoce.conversation.turn_model import Signals, Style, wait_ms
 from vivavoce.conversation.words import words
 from vivavoce_api import AudioChunk, TurnDetectorSession, VivavoceError
 
 logger = logging.getLogger(__name__)
 
-# Silence at which the turn detector looks (again). It knows at once nearly all that it will know, and more silence
-# moves it slowly; the later looks catch turns that it first doubted. Shorter silences are the closures within words:
-# a look takes 50-100 ms of a core, and one that is wasted delays the next.
-DETECTOR_LOOKS_MS = (40.0, 200.0, 450.0, 900.0)
+# The turn detector looks once, at this silence: later looks rank no better (benchmarks/turn_policy). Shorter silences
+# are the closures within words, and a look takes 50-100 ms of a core: one that is wasted delays the next.
+LOOK_MS = 64.0
+# The model of turn_model.py counts silence from the last voiced window of the voice activity model, which stands so
+# much later, on average, than the end of the voice by its level (benchmarks/turn_policy/README.md).
+MODEL_LAG_MS = 75.0
+# While the surest signal is still being asked for, nothing is decided; but not for ever.
+PENDING_MS = 300.0
 
 Completeness = Callable[[str], Awaitable[float]]
 """The probability that the user's turn, with this text, is complete."""
 
 
 class Judge:
-    """Gathers the evidence on the silences of one turn.
+    """Gathers the signals on the silences of one turn.
 
-    Each signal runs in a task of `group`, so that none waits for another, and each is asked one thing at a time;
-    `changed` is set as an answer arrives. When the voice returns, what is being asked is abandoned.
+    Each is asked in a task of its own, one thing at a time; `changed` is set as an answer arrives. When the voice
+    returns, what is being asked is abandoned. `style` counts silence from the end of the voice by its level.
     """
 
     def __init__(
         self,
+        style: Style,
         detector: TurnDetectorSession | None,
         completeness: Completeness | None,
         pauses_ms: Sequence[float],
         changed: asyncio.Event,
     ) -> None:
+        self._style = replace(
+            style, min_ms=max(0.0, style.min_ms - MODEL_LAG_MS), max_ms=max(0.0, style.max_ms - MODEL_LAG_MS)
+        )
         self._detector = detector
         self._completeness = completeness
         self._changed = changed
-        self._looks = 0
+        self._looked = False
         self._read: list[str] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._unknown = Evidence(pauses_ms=pauses_ms)
-        self.evidence = self._unknown
+        self._nothing = Signals(pauses_ms=pauses_ms)
+        self._signals = self._nothing
 
     @property
     def is_reading(self) -> bool:
         """Whether the language model is being asked."""
         return _is_running(self._reading)
 
+    @property
+    def wait_ms(self) -> float:
+        """The silence, by level, after which the turn is over, as far as is known by now."""
+        wait = wait_ms(self._signals, self._style) + MODEL_LAG_MS
+        return max(wait, PENDING_MS) if self._is_pending else wait
+
     def voice_returned(self) -> None:
         """The silence is over, and with it all that was known about it."""
         self.close()
-        self._looks = 0
+        self._looked = False
         self._read = None
-        self.evidence = self._unknown
+        self._signals = self._nothing
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
-        """Ask the turn detector, once for each of the silences at which it is worth asking."""
-        due = sum(look_ms <= silence_ms for look_ms in DETECTOR_LOOKS_MS)
-        if self._detector is not None and due > self._looks and not _is_running(self._looking):
-            self._looks = due
+        """Ask the turn detector, once the silence is long enough."""
+        if self._detector is not None and silence_ms >= LOOK_MS and not self._looked:
+            self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 
     def read(self, group: asyncio.TaskGroup, text: str) -> None:
         """Ask the language model about `text`, once for each wording."""
-        if self._completeness is None or self._read == words(text) or self.is_reading:
+        if self._completeness is None or self._read == words(text):
             return
+        if self._reading is not None:
+            self._reading.cancel()
         self._read = words(text)
         self._reading = group.create_task(self._ask_model(self._completeness, text))
 
@@ -79,18 +94,31 @@ class Judge:
                 task.cancel()
         self._looking = self._reading = None
 
+    @property
+    def _is_pending(self) -> bool:
+        """Whether the surest of this agent's signals is still to come: the words, or without them the sound."""
+        if self._completeness is not None:
+            return self._read is None or self.is_reading
+        return self._detector is not None and (not self._looked or _is_running(self._looking))
+
     async def _ask_detector(self, detector: TurnDetectorSession, turn: AudioChunk) -> None:
-        probability = await detector.probability(turn)
-        self.evidence = replace(self.evidence, audio_probability=probability)
-        self._changed.set()
+        try:
+            probability = await detector.probability(turn)
+            self._signals = replace(self._signals, audio=probability)
+        except VivavoceError as error:
+            logger.warning("the turn detector failed: %s", error.message)
+        self._arrived()
 
     async def _ask_model(self, completeness: Completeness, text: str) -> None:
         try:
             probability = await completeness(text)
-            self.evidence = replace(self.evidence, text_probability=probability)
+            self._signals = replace(self._signals, text=probability)
         except VivavoceError as error:  # the reply will tell the user, if it fails as well
             logger.warning("asking whether the turn is over failed: %s", error.message)
-        self._changed.set()
+        self._arrived()
+
+    def _arrived(self) -> None:
+        asyncio.get_running_loop().call_soon(self._changed.set)  # by then this task counts as done
 
 
 def _is_running(task: asyncio.Task[None] | None) -> bool:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vivavoce.conversation.judge import Completeness, Judge
-from vivavoce.conversation.policy import Patience, wait_ms
+from vivavoce.conversation.turn_model import Style
 from vivavoce_api import (
     AudioChunk,
     EngineError,
@@ -29,9 +29,9 @@ STALL_MS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """How a turn is taken: the style's patience, when speech-to-text is asked, and bounds."""
+    """How a turn is taken: the style, when speech-to-text is asked, and bounds."""
 
-    patience: Patience
+    style: Style
     flush_after_ms: float
     max_turn_ms: float
     partials: bool
@@ -76,7 +76,7 @@ class UserTurn:
         self._changed = asyncio.Event()
         self._recent = bytearray()
         self._rate_hz = 16_000
-        self._judge = Judge(detector, completeness, pauses_ms, self._changed)
+        self._judge = Judge(settings.style, detector, completeness, pauses_ms, self._changed)
         self._last_push_at = asyncio.get_running_loop().time()
         self._finished = False
         self.audio_ms = 0.0
@@ -194,7 +194,7 @@ class UserTurn:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_silence(self)
-            if self.silence_ms >= self._wait_ms():
+            if self.silence_ms >= self._judge.wait_ms:
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
@@ -204,7 +204,7 @@ class UserTurn:
     def _due_ms(self) -> float:
         """Time until the silence is long enough, where that falls before the next window of sound."""
         since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
-        due_ms = self._wait_ms() - self.silence_ms
+        due_ms = self._judge.wait_ms - self.silence_ms
         return max(due_ms, 1.0) if 0 < due_ms < self._settings.window_ms - since_ms else STALL_MS
 
     async def _wait_for_change(self, timeout_ms: float = STALL_MS) -> None:
@@ -216,9 +216,6 @@ class UserTurn:
         except TimeoutError:
             if self.silence_ms >= STALL_MS and not self.is_covered:
                 self.flush()
-
-    def _wait_ms(self) -> float:
-        return wait_ms(self._judge.evidence, self._settings.patience)
 
     def _recent_audio(self) -> AudioChunk:
         limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
