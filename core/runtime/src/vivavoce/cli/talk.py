@@ -77,7 +77,8 @@ def show_result(result: TalkResult, console: Console, *, with_timeline: bool = F
         )
         console.print(show_timeline(result.stages_ms))
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="after the last voiced sample", title_justify="left")
+    title = "after the last voiced sample"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", min_width=len(title))
     table.add_column("stage")
     table.add_column("at, ms", justify="right")
     for stage, at_ms in result.stages_ms.items():
