@@ -43,6 +43,14 @@ function showError(words) {
   $("error").hidden = !words;
 }
 
+let shownLevel = 0;
+
+function showLevel(level) {
+  if (Math.abs(level - shownLevel) < 0.04) return; // a quiet room draws nothing
+  shownLevel = level;
+  $("level").animate({ transform: `scale(${1 + level * 0.45})` }, { duration: 90, fill: "forwards" });
+}
+
 function setMuted(muted) {
   if (microphone) microphone.muted = muted;
   $("mute").setAttribute("aria-pressed", String(muted));
@@ -68,7 +76,7 @@ async function start() {
   });
   microphone = new Microphone({
     onPacket: (packet) => conversation?.sendPacket(packet),
-    onLevel: (level) => { $("level").animate({ transform: `scale(${1 + level * 0.45})` }, { duration: 90, fill: "forwards" }); },
+    onLevel: showLevel,
     onError: (words) => { showError(words); stop(); },
   });
   const opened = microphone;
