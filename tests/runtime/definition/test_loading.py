@@ -114,7 +114,7 @@ def test_paths_are_relative_to_the_file(write, catalog, tmp_path, monkeypatch):
         ),
         (
             "tts: {plugin: speak}\nturn:\n  max_speculations: many",
-            "x.yaml:7: turn.max_speculations: must be a whole number from 0 to 50, got 'many'",
+            "x.yaml:7: turn.max_speculations: must be a whole number from 0 to 100, got 'many'",
         ),
         (
             "tts: {plugin: speak}\nturn: {voice_threshold: 1}",

@@ -15,6 +15,9 @@ from vivavoce.conversation.words import is_backchannel, same_words
 from vivavoce.conversation.writing import Draft, recite, write
 from vivavoce_api import Connection, Message, ReplyEnded, TurnLatency, UserTranscript
 
+# A silence of this length is no closure within a word any more.
+LONGEST_SPECULATION_WAIT_MS = 110.0
+
 
 class Floor:
     """At most one reply at a time, in one of three states.
@@ -84,8 +87,9 @@ class Floor:
             self._answer(turn)
 
     def _speculation_wait_ms(self, turn: UserTurn) -> float:
-        """Each speculation of a turn that came to nothing makes the next one wait longer."""
-        return self._settings.speculate_after_ms * (1 + turn.speculations / 2)
+        """Each speculation of a turn that came to nothing makes the next one wait longer, up to a bound."""
+        wait_ms = self._settings.speculate_after_ms * (1 + turn.speculations / 2)
+        return max(self._settings.speculate_after_ms, min(wait_ms, LONGEST_SPECULATION_WAIT_MS))
 
     def user_goes_on(self) -> None:
         """Voice: what was speculated is void, and so is an answer of which nothing was heard yet."""
