@@ -31,8 +31,9 @@ Completeness = Callable[[str], Awaitable[float]]
 class Judge:
     """Gathers the signals on the silences of one turn.
 
-    Each is asked in a task of its own, one thing at a time; `changed` is set as an answer arrives. When the voice
-    returns, what is being asked is abandoned. `style` counts silence from the end of the voice by its level.
+    Each is asked in a task of its own, one thing at a time; `changed` is set as an answer arrives. The words are judged
+    while the user still speaks, too: that fills the model's prompt cache, so that the judgement that counts takes but
+    the last few words. `style` counts silence from the end of the voice by its level.
     """
 
     def __init__(
@@ -49,30 +50,33 @@ class Judge:
         self._detector = detector
         self._completeness = completeness
         self._changed = changed
+        self._pauses_ms = pauses_ms
         self._looked = False
-        self._read: list[str] | None = None
+        self._audio: float | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._said: list[str] | None = None
+        self._read: list[str] | None = None
+        self._text: float | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._nothing = Signals(pauses_ms=pauses_ms)
-        self._signals = self._nothing
 
     @property
     def is_reading(self) -> bool:
-        """Whether the language model is being asked."""
-        return _is_running(self._reading)
+        """Whether the language model is being asked about what was said until this silence."""
+        return _is_running(self._reading) and self._read == self._said
 
     @property
     def wait_ms(self) -> float:
         """The silence, by level, after which the turn is over, as far as is known by now."""
-        wait = wait_ms(self._signals, self._style) + MODEL_LAG_MS
+        text = self._text if self._read == self._said and not self.is_reading else None
+        wait = wait_ms(Signals(self._audio, text, pauses_ms=self._pauses_ms), self._style) + MODEL_LAG_MS
         return max(wait, PENDING_MS) if self._is_pending else wait
 
     def voice_returned(self) -> None:
-        """The silence is over, and with it all that was known about it."""
-        self.close()
+        """The silence is over, and what was known about it is void."""
+        if self._looking is not None:
+            self._looking.cancel()
         self._looked = False
-        self._read = None
-        self._signals = self._nothing
+        self._looking = self._audio = self._said = None
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
         """Ask the turn detector, once the silence is long enough."""
@@ -81,9 +85,16 @@ class Judge:
             self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 
-    def read(self, group: asyncio.TaskGroup, text: str) -> None:
-        """Ask the language model about `text`, once for each wording."""
-        if self._completeness is None or self._read == words(text):
+    def read(self, group: asyncio.TaskGroup, text: str, *, covers_all: bool) -> None:
+        """Ask the language model about `text`, once for each wording.
+
+        `covers_all`: nothing voiced is missing in it. Else it is asked only if the model has nothing else to read.
+        """
+        if self._completeness is None:
+            return
+        if covers_all:
+            self._said = words(text)
+        if self._read == words(text) or (_is_running(self._reading) and not covers_all):
             return
         if self._reading is not None:
             self._reading.cancel()
@@ -101,21 +112,20 @@ class Judge:
     def _is_pending(self) -> bool:
         """Whether the surest of this agent's signals is still to come: the words, or without them the sound."""
         if self._completeness is not None:
-            return self._read is None or self.is_reading
+            return self._said is None or self.is_reading
         return self._detector is not None and (not self._looked or _is_running(self._looking))
 
     async def _ask_detector(self, detector: TurnDetectorSession, turn: AudioChunk) -> None:
         try:
-            probability = await detector.probability(turn)
-            self._signals = replace(self._signals, audio=probability)
+            self._audio = await detector.probability(turn)
         except VivavoceError as error:
             logger.warning("the turn detector failed: %s", error.message)
         self._arrived()
 
     async def _ask_model(self, completeness: Completeness, text: str) -> None:
+        self._text = None
         try:
-            probability = await completeness(text)
-            self._signals = replace(self._signals, text=probability)
+            self._text = await completeness(text)
         except VivavoceError as error:  # the reply will tell the user, if it fails as well
             logger.warning("asking whether the turn is over failed: %s", error.message)
         self._arrived()

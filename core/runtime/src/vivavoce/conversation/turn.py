@@ -178,8 +178,8 @@ class UserTurn:
                 self.transcript = transcript
                 self.marks.transcript = asyncio.get_running_loop().time()
                 self._changed.set()
-                if self.text and self.is_covered:
-                    self._judge.read(group, self.text)
+                if self.text:
+                    self._judge.read(group, self.text, covers_all=self.is_covered)
                 await self.on_transcript(self)
         if self.transcript is None:
             raise EngineError("speech-to-text ended without a transcript")
