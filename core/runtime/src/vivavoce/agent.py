@@ -19,8 +19,7 @@ from vivavoce.definition.choice import Choice
 from vivavoce.engines import Engines, LoadProgress, chosen
 from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
 
-# The least silence, by the level of the sound, and the silence after which a reply is begun, unheard, by style.
-MIN_SILENCE_MS = {"eager": 120, "balanced": 160, "patient": 500}
+# Silence after which a reply is begun, unheard, by style.
 SPECULATE_AFTER_MS = {"eager": 24, "balanced": 40, "patient": 64}
 # Sound kept from before the first voiced window: soft beginnings of words lie there.
 PREROLL_MS = 320.0
@@ -151,7 +150,7 @@ class Agent:
         return TurnSettings(
             style=replace(
                 style,
-                min_ms=MIN_SILENCE_MS[turn.style] if turn.min_silence_ms is None else turn.min_silence_ms,
+                min_ms=style.min_ms + MODEL_LAG_MS if turn.min_silence_ms is None else turn.min_silence_ms,
                 max_ms=style.max_ms + MODEL_LAG_MS if turn.max_silence_ms is None else turn.max_silence_ms,
             ),
             flush_after_ms=self._speculate_after_ms / 2,

@@ -16,7 +16,7 @@ from vivavoce.conversation.writing import Draft, recite, write
 from vivavoce_api import Connection, Message, ReplyEnded, TurnLatency, UserTranscript
 
 # A silence of this length is no closure within a word any more.
-LONGEST_SPECULATION_WAIT_MS = 110.0
+SURE_PAUSE_MS = 110.0
 
 
 class Floor:
@@ -87,9 +87,9 @@ class Floor:
             self._answer(turn)
 
     def _speculation_wait_ms(self, turn: UserTurn) -> float:
-        """Each speculation of a turn that came to nothing makes the next one wait longer, up to a bound."""
-        wait_ms = self._settings.speculate_after_ms * (1 + turn.speculations / 2)
-        return max(self._settings.speculate_after_ms, min(wait_ms, LONGEST_SPECULATION_WAIT_MS))
+        """The first half of a turn's speculations may fall for closures within words; the rest wait for a pause."""
+        early = turn.speculations < self._settings.max_speculations / 2
+        return self._settings.speculate_after_ms if early else max(self._settings.speculate_after_ms, SURE_PAUSE_MS)
 
     def user_goes_on(self) -> None:
         """Voice: what was speculated is void, and so is an answer of which nothing was heard yet."""
