@@ -24,6 +24,7 @@ from vivavoce_api import (
     SpokenSpan,
     TextDelta,
     Transcript,
+    UserTranscript,
 )
 from vivavoce_api.testing import virtual_time_loop
 
@@ -65,6 +66,9 @@ class Client:
 
     def of(self, kind: type) -> list[Any]:
         return [item for _, item in self.sent if isinstance(item, kind)]
+
+    def times_final(self) -> list[float]:
+        return [at for at, item in self.sent if isinstance(item, UserTranscript) and item.final]
 
     def times(self, kind: type) -> list[float]:
         return [at for at, item in self.sent if isinstance(item, kind)]

@@ -54,7 +54,7 @@ def test_a_sure_turn_is_answered_within_a_fifth_of_a_second_and_a_bit(stage, aud
 def test_the_reply_is_begun_before_the_commit_and_let_out_after_it(stage, audio_times):
     stage.detector.probabilities = [0.5]
     client = stage.play(*ONE_TURN)
-    (asked_ms, _), committed_ms = stage.llm.asked[0], client.times(UserTranscript)[0]
+    (asked_ms, _), committed_ms = stage.llm.asked[0], client.times_final()[0]
     assert asked_ms < committed_ms - 100
     assert audio_times(client)[0] >= committed_ms
     assert audio_times(client)[0] - committed_ms < 5  # it was held ready
@@ -180,6 +180,13 @@ def test_the_greeting_is_spoken_first_and_kept(stage):
     assert stage.said == [("assistant", "Good day")]
 
 
+def test_partial_transcripts_come_while_the_turn_is_open(stage):
+    client = stage.play(*ONE_TURN)
+    *partials, final = client.of(UserTranscript)
+    assert {(item.text, item.final) for item in partials} == {("hello there", False)}
+    assert final == UserTranscript("hello there", final=True)
+
+
 def test_silence_and_noise_without_words_are_not_answered(stage, audio_times):
     stage.stt.turns = [[]]
     client = stage.play(*ONE_TURN)
@@ -197,7 +204,7 @@ def test_a_turn_that_outgrows_its_bound_is_answered(stage):
     stage.changes = {"turn": {"max_turn_ms": 2000}}
     client = stage.play(("silence", 400), ("voice", 5000), ("silence", 4000))
     assert transcripts(client)[0] == "hello there"
-    assert client.times(UserTranscript)[0] < 400 + 2000 + 400
+    assert client.times_final()[0] < 400 + 2000 + 400
 
 
 def test_an_engine_without_partials_transcribes_once_at_the_end(stage):
@@ -303,7 +310,7 @@ def test_tools_run_after_the_commit_and_their_results_are_remembered(stage, make
     stage.llm.replies = [[ToolCall("1", "clock", "{}")], "It is noon."]
     stage.play(client=client)
     assert clock.called_ms
-    assert clock.called_ms[0] >= client.times(UserTranscript)[0]
+    assert clock.called_ms[0] >= client.times_final()[0]
     assert [role for role, _ in stage.said] == ["user", "assistant", "tool", "assistant"]
     assert stage.said[-1] == ("assistant", "It is noon.")
 

@@ -25,6 +25,7 @@ from vivavoce_api import (
     ErrorNotice,
     PlaybackReport,
     UserSpeech,
+    UserTranscript,
     VivavoceError,
     WarmsPrefix,
 )
@@ -150,6 +151,8 @@ class Conversation:
     async def _on_transcript(self, turn: UserTurn) -> None:
         self._floor.consider_speculation(turn)
         await self._floor.consider_interruption(turn)
+        if turn.text:
+            await self._connection.send(UserTranscript(turn.text, final=False))
 
     async def _warm(self) -> None:
         """Fill the language model's prompt cache with the instructions while the greeting plays."""
