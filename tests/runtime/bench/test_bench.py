@@ -24,6 +24,11 @@ MakeClip = Callable[..., Clip]
 Tone = Callable[..., AudioChunk]
 
 
+@pytest.fixture(autouse=True)
+def _its_plugins_are_installed(load_or_skip: Callable[[Path], object]) -> None:
+    load_or_skip(AGENT)
+
+
 @pytest.mark.slow
 def test_an_agent_of_simulated_engines_is_measured(tmp_path: Path) -> None:
     clips = load_clips(SPEECH, ROOT / "agents/simulated.json")[4:]
