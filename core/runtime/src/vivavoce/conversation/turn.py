@@ -19,7 +19,9 @@ from vivavoce_api import (
     TurnDetectorSession,
 )
 
-# While the voice falls off, each window asks for a transcript; after this much silence nothing new can come.
+# While the voice falls off, an engine that answers this soon is asked again and again, for the soft end of the last
+# word; after so much silence nothing new can come. A slower one is asked once: a second pass would delay the reply.
+QUICK_PASS_MS = 80.0
 FLUSH_UNTIL_MS = 250.0
 # A shorter gap is a stop consonant or a breath, not a pause that tells how a person speaks.
 PAUSE_MS = 200.0
@@ -79,6 +81,9 @@ class UserTurn:
         self._judge = Judge(settings.style, detector, completeness, pauses_ms, self._changed)
         self._last_push_at = asyncio.get_running_loop().time()
         self._finished = False
+        self._flushed_ms = -1.0
+        self._flushed_at = 0.0
+        self._pass_ms = math.inf
         self.audio_ms = 0.0
         self.voiced_end_ms = 0.0
         self.voiced_ms = 0.0
@@ -103,7 +108,7 @@ class UserTurn:
         silence_ms = self.audio_ms - self.voiced_end_ms
         if not self.voiced_end_ms:
             return
-        if self._settings.flush_after_ms <= silence_ms and (silence_ms <= FLUSH_UNTIL_MS or not self.is_covered):
+        if silence_ms >= self._settings.flush_after_ms and self._should_flush(silence_ms):
             self.flush()
         if silence_ms:
             self._changed.set()
@@ -111,7 +116,16 @@ class UserTurn:
     def flush(self) -> None:
         """Ask for a transcript of all audio so far, now."""
         if self._settings.partials and not self._windows.full():
+            self._flushed_ms = self.audio_ms
+            self._flushed_at = asyncio.get_running_loop().time()
             self._windows.put_nowait(Flush())
+
+    def _should_flush(self, silence_ms: float) -> bool:
+        """Whether a transcript that covers the voice is still to be asked for, or a quick engine may be asked again."""
+        if self._flushed_ms < self.voiced_end_ms:
+            return True
+        is_answered = self.transcript is not None and self.transcript.audio_ms >= self._flushed_ms
+        return is_answered and silence_ms <= FLUSH_UNTIL_MS and self._pass_ms <= QUICK_PASS_MS
 
     @property
     def silence_ms(self) -> float:
@@ -177,6 +191,8 @@ class UserTurn:
             async for transcript in transcripts:
                 self.transcript = transcript
                 self.marks.transcript = asyncio.get_running_loop().time()
+                if transcript.audio_ms >= self._flushed_ms:
+                    self._pass_ms = (self.marks.transcript - self._flushed_at) * 1000
                 self._changed.set()
                 if self.text:
                     self._judge.read(group, self.text, covers_all=self.is_covered)
