@@ -99,7 +99,9 @@ def test_cuda_hears_the_same_words(spoken: dict[str, bytes]) -> None:
     import ctranslate2
 
     if ctranslate2.get_cuda_device_count() == 0:
-        pytest.skip("needs an NVIDIA GPU")
+        pytest.skip(
+            "needs an NVIDIA GPU: there, pip install 'vivavoce-whisper[cuda]' and pytest -m gpu tests/plugins/whisper"
+        )
     on_gpu = load_decoder(WhisperOptions(device="cuda"), no_progress)
     heard = " ".join(on_gpu.decode(pcm).text for pcm in spoken.values())
     on_gpu.close()
