@@ -16,6 +16,7 @@ from vivavoce_api.errors import (
     VivavoceError,
 )
 from vivavoce_api.hooks import hookimpl
+from vivavoce_api.isolation import Isolation, IsolationLevel
 from vivavoce_api.language_model import (
     Generated,
     LanguageModelCapabilities,
@@ -94,6 +95,8 @@ __all__ = [
     "Flush",
     "Generated",
     "Incoming",
+    "Isolation",
+    "IsolationLevel",
     "Kind",
     "LanguageModelCapabilities",
     "LanguageModelEngine",

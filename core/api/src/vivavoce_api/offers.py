@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from vivavoce_api.isolation import Isolation
 from vivavoce_api.weights import Weights
 
 
@@ -77,6 +78,7 @@ class Offer:
     - `capabilities` is the kind's capabilities object.
     - `session_parameters` are names of URL query parameters that sessions accept from the client.
     - `licence` is what a user must know before using it commercially.
+    - `isolation` says whether the engine runs in a process or an environment of its own.
     """
 
     kind: Kind
@@ -89,3 +91,4 @@ class Offer:
     requirements: Requirements = field(default_factory=Requirements)
     session_parameters: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    isolation: Isolation = field(default_factory=Isolation)
