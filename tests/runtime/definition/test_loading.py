@@ -64,6 +64,29 @@ def test_swapping_the_tts_is_one_line(write, catalog):
     assert one.model_dump(exclude={"tts"}) == other.model_dump(exclude={"tts"})
 
 
+def test_a_list_is_its_first_plugin_with_fallbacks(write, catalog):
+    rest = "tts: [{plugin: speak, speed: 2, deadline_ms: 800}, {plugin: mumble}, {plugin: speak}]"
+    definition = load_agent(write(rest), catalog, {})
+    assert [choice.offer.name for choice in definition.tts.listed] == ["speak", "mumble", "speak"]
+    assert [choice.deadline_ms for choice in definition.tts.listed] == [800, None, None]
+    assert [choice.offer.name for choice in definition.choices()][2:5] == ["speak", "mumble", "speak"]
+
+
+def test_a_list_of_one_is_no_list(write, catalog):
+    one = load_agent(write("tts: [{plugin: speak, speed: 2}]"), catalog, {})
+    assert one.tts == load_agent(write("tts: {plugin: speak, speed: 2}"), catalog, {}).tts
+
+
+def test_a_list_with_a_plugin_that_is_not_installed_is_valid_but_cannot_run_here(write, catalog):
+    report = check_agent(
+        write("tts: [{plugin: voxtream, voice: a.wav}, {plugin: speak, deadline_ms: 9000}]"), catalog, {}
+    )
+    assert (report.problems, report.definition) == ((), None)
+    assert [str(missing.problem) for missing in report.missing] == [
+        "x.yaml:5: tts[0].plugin: text-to-speech plugin 'voxtream' is not installed; installed: mumble, speak"
+    ]
+
+
 def test_paths_are_relative_to_the_file(write, catalog, tmp_path, monkeypatch):
     path = write("tts: {plugin: speak, prompt: voices/anna.wav}")
     definition = load_agent(path, catalog, {})
@@ -163,6 +186,42 @@ def test_paths_are_relative_to_the_file(write, catalog, tmp_path, monkeypatch):
         (
             "tts: {plugin: speak}\ntools: [{plugin: clock}, {plugin: clok}]",
             "x.yaml:6: tools[1].plugin: there is no tool plugin 'clok'; installed: clock",
+        ),
+        # lists
+        ("tts: []", "x.yaml:5: tts: must list from 1 to 8 plugins, lists 0"),
+        (
+            "tts:\n  - plugin: mumble\n  - plugin: speak\n    voice: {pitch: 9}",
+            "x.yaml:8: tts[1].voice.pitch: must be a number from 0.5 to 2, got 9",
+        ),
+        (
+            "tts: [{plugin: mumble}, {plugin: speak, sped: 1}]",
+            "x.yaml:5: tts[1].sped: no such option of 'speak'; did you mean 'speed'? "
+            "(options: api_key, chunks, colour, prompt, speed, voice)",
+        ),
+        (
+            "tts: [speak]",
+            "x.yaml:5: tts[0]: must be keys and values that name a plugin, such as {plugin: mumble}",
+        ),
+        (
+            "tts: [{plugin: mumble}, {plugin: voxtream}]",
+            "x.yaml:5: tts[1].plugin: text-to-speech plugin 'voxtream' is not installed; installed: mumble, speak",
+        ),
+        (
+            "tts: [{plugin: mumble, deadline_ms: soon}, {plugin: speak}]",
+            "x.yaml:5: tts[0].deadline_ms: must be a whole number from 50 to 60000 or null, got 'soon'",
+        ),
+        (
+            'tts: [{plugin: mumble, deadline_ms: "${SOON:-soon}"}, {plugin: speak}]',
+            "x.yaml:5: tts[0].deadline_ms: must be a whole number from 50 to 60000 or null, got what ${SOON:-soon} "
+            "stands for",
+        ),
+        (
+            "tts: {plugin: speak, deadline_ms: 500}",
+            "x.yaml:5: tts.deadline_ms: belongs to a plugin in a list, and tts is no list",
+        ),
+        (
+            "tts: {plugin: speak}\nvad: [{plugin: silero}]",
+            "x.yaml:6: vad: must be keys and values that name a plugin, such as {plugin: silero}",
         ),
         # the environment
         (

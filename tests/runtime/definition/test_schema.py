@@ -30,6 +30,16 @@ def validator(catalog) -> jsonschema.Draft202012Validator:
         ("tts: {plugin: voxtream, voice: voices/anna.wav}", True),
         ("tts: {plugin: speak}\nturn_detector: null", True),
         ("tts: {plugin: speak}\ntools: [{plugin: clock}]\nturn: {style: patient}\nlimits: {max_sessions: 2}", True),
+        ("tts: [{plugin: speak, speed: 1.5, deadline_ms: 800}, {plugin: mumble}]", True),
+        ('tts: [{plugin: speak, deadline_ms: "${SPEED_MS:-900}"}]', True),
+        ("tts: [{plugin: voxtream, voice: anna.wav}, {plugin: mumble, deadline_ms: 50}]", True),
+        ("tts: []", False),
+        ("tts: [{plugin: mumble, speed: 1}]", False),
+        ("tts: [{plugin: speak}, {plugin: mumble, deadline_ms: soon}]", False),
+        ("tts: [[{plugin: speak}]]", False),
+        ("tts: {plugin: speak, deadline_ms: 800}", False),
+        ("tts: {plugin: speak}\nvad: [{plugin: silero}]", False),
+        ("tts: {plugin: speak}\ncompleteness: [{plugin: think, model: tiny}]", False),
         ("tts: {plugin: speak, sped: 1}", False),
         ("tts: {plugin: mumble, speed: 1}", False),
         ("tts: {plugin: speak, speed: 9}", False),
@@ -55,6 +65,9 @@ def test_the_words_for_a_misspelt_option_name_it(write, validator):
     errors = list(validator.iter_errors(yaml.safe_load(write("tts: {plugin: speak, sped: 1}").read_text())))
     assert ["sped" in error.message for error in errors] == [True]
     assert list(errors[0].absolute_path) == ["tts"]
+    listed = write("tts: [{plugin: mumble}, {plugin: speak, sped: 1}]")
+    errors = list(validator.iter_errors(yaml.safe_load(listed.read_text())))
+    assert [(list(error.absolute_path), "sped" in error.message) for error in errors] == [(["tts", 1], True)]
 
 
 def test_editors_get_descriptions(catalog):

@@ -105,13 +105,13 @@ class AgentDefinition(Section):
     """What the agent says first; without one it waits for the user."""
 
     stt: PluginChoice
-    """Speech-to-text: the plugin that hears."""
+    """Speech-to-text: the plugin that hears, or a list of which each takes over where those before it fail."""
 
     llm: PluginChoice
-    """Language model: the plugin that thinks."""
+    """Language model: the plugin that thinks, or a list of which each takes over where those before it fail."""
 
     tts: PluginChoice
-    """Text-to-speech: the plugin that speaks."""
+    """Text-to-speech: the plugin that speaks, or a list of which each takes over where those before it fail."""
 
     vad: PluginChoice
     """Voice activity detection: is that speech? Default: `{plugin: silero}`."""
@@ -143,9 +143,10 @@ class AgentDefinition(Section):
         return self._path
 
     def choices(self) -> list[Choice]:
-        """All plugins that the agent uses, in the order of the file's sections."""
+        """All plugins that the agent uses, fallbacks among them, in the order of the file's sections."""
         chosen = (self.stt, self.llm, self.tts, self.vad, self.turn_detector, self.completeness)
-        return [choice for choice in (*chosen, *self.tools, self.transport) if isinstance(choice, Choice)]
+        sections = [choice for choice in (*chosen, *self.tools, self.transport) if isinstance(choice, Choice)]
+        return [choice for section in sections for choice in section.listed]
 
 
 SECTION_KINDS: dict[str, Kind] = {"completeness": Kind.LANGUAGE_MODEL} | {
@@ -160,6 +161,9 @@ SECTION_KINDS: dict[str, Kind] = {"completeness": Kind.LANGUAGE_MODEL} | {
     )
 }
 """The sections that name one plugin each."""
+
+LISTS = ("stt", "llm", "tts")
+"""Those that may list several, of which each takes over where those before it fail."""
 
 SWITCHES: dict[str, tuple[str | None, ...]] = {"turn_detector": (None,), "completeness": (None, "llm")}
 """What some of them may say instead of naming a plugin."""

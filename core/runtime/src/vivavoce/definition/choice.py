@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from vivavoce.definition.document import Document
@@ -18,18 +18,46 @@ from vivavoce_api import Catalog, Entry, Kind, Offer, Options
 
 PATH_FORMATS = ("path", "file-path", "directory-path")
 
+MAX_LISTED = 8
+"""Plugins that one section may list."""
+
+
+class ListedKeys(BaseModel):
+    """Keys of a plugin in a list that are the runtime's, whatever the plugin."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    deadline_ms: int | None = Field(default=None, ge=50, le=60_000)
+    """Time to the first sound (tts), the first words (llm) or the transcript (stt), in milliseconds, after which the
+    next of the list takes over. Default: 2000 for stt and tts, 3000 for llm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plugin's offer that an agent uses, with its checked options."""
+    """A plugin's offer that an agent uses, with its checked options.
+
+    Where the section is a list, this is its first plugin and `fallbacks` are the others; `deadline_ms` as in the YAML.
+    """
 
     entry: Entry
     options: Options
+    deadline_ms: int | None = None
+    fallbacks: tuple[Choice, ...] = ()
 
     @property
     def offer(self) -> Offer:
         """The offer."""
         return self.entry.offer
+
+    @property
+    def listed(self) -> tuple[Choice, ...]:
+        """This one and its fallbacks, in the order of the list."""
+        return (self, *self.fallbacks)
+
+    @property
+    def session_parameters(self) -> tuple[str, ...]:
+        """Names of the URL query parameters that sessions of any of these plugins accept."""
+        return tuple(dict.fromkeys(name for choice in self.listed for name in choice.offer.session_parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +79,34 @@ class Resolver:
     originals: Mapping[KeyPath, str]
     folder: Path
     missing: list[MissingPlugin]
+
+    def resolve_listed(self, kind: Kind, section: Any, keys: KeyPath) -> Choice | None:
+        """As `resolve`, for a section that may also be a list, of which each takes over where those before it fail."""
+        if not isinstance(section, list):
+            if isinstance(section, dict):
+                for key in ListedKeys.model_fields.keys() & section.keys():
+                    self.document.report((*keys, key), f"belongs to a plugin in a list, and {keys[0]} is no list")
+            return self.resolve(kind, section, keys)
+        if not 1 <= len(section) <= MAX_LISTED:
+            self.document.report(keys, f"must list from 1 to {MAX_LISTED} plugins, lists {len(section)}")
+            return None
+        choices = [self._resolve_one_listed(kind, one, (*keys, index)) for index, one in enumerate(section)]
+        found = [choice for choice in choices if choice is not None]
+        return replace(found[0], fallbacks=tuple(found[1:])) if len(found) == len(section) else None
+
+    def _resolve_one_listed(self, kind: Kind, section: Any, keys: KeyPath) -> Choice | None:
+        if not isinstance(section, dict):
+            return self.resolve(kind, section, keys)
+        own = {key: section[key] for key in ListedKeys.model_fields if key in section}
+        choice = self.resolve(kind, {key: value for key, value in section.items() if key not in own}, keys)
+        try:
+            listed = ListedKeys.model_validate(own)
+        except ValidationError as error:
+            schema = ListedKeys.model_json_schema()
+            for inner, words in explain(error, schema, own, "key of a list", self._originals_at(keys)):
+                self.document.report((*keys, *inner), words)
+            return None
+        return None if choice is None else replace(choice, deadline_ms=listed.deadline_ms)
 
     def resolve(self, kind: Kind, section: Any, keys: KeyPath) -> Choice | None:
         """The choice that `section`, the value at `keys`, makes; None where something is wrong with it.
@@ -75,14 +131,18 @@ class Resolver:
     def _choose(self, entry: Entry, options: dict[str, Any], keys: KeyPath) -> Choice | None:
         model = entry.offer.options
         schema = options_schema(model)
-        originals = {k[len(keys) :]: text for k, text in self.originals.items() if k[: len(keys)] == keys}
         try:
             checked = model.model_validate(_with_absolute_paths(options, schema, self.folder))
         except ValidationError as error:
-            for inner, words in explain(error, schema, options, f"option of '{entry.offer.name}'", originals):
+            for inner, words in explain(
+                error, schema, options, f"option of '{entry.offer.name}'", self._originals_at(keys)
+            ):
                 self.document.report((*keys, *inner), words)
             return None
         return Choice(entry, checked)
+
+    def _originals_at(self, keys: KeyPath) -> dict[KeyPath, str]:
+        return {k[len(keys) :]: text for k, text in self.originals.items() if k[: len(keys)] == keys}
 
     def _not_installed(self, kind: Kind, name: str, keys: KeyPath) -> None:
         package = KNOWN_PLUGINS.get(kind, {}).get(name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vivavoce.definition.agent import DEFAULT_SECTIONS, SECTION_KINDS, SWITCHES, AgentDefinition
+from vivavoce.definition.agent import DEFAULT_SECTIONS, LISTS, SECTION_KINDS, SWITCHES, AgentDefinition
 from vivavoce.definition.choice import MissingPlugin, Resolver
 from vivavoce.definition.document import Document, read_document
 from vivavoce.definition.environment import expand_environment
@@ -71,7 +71,8 @@ def _with_choices(document: Document, resolver: Resolver) -> dict[str, Any]:
     for section, kind in SECTION_KINDS.items():
         if section not in values or values[section] in SWITCHES.get(section, ()):
             continue
-        values[section] = resolver.resolve(kind, values[section], (section,))
+        resolve = resolver.resolve_listed if section in LISTS else resolver.resolve
+        values[section] = resolve(kind, values[section], (section,))
     if isinstance(values.get("tools"), list):
         tools = enumerate(values["tools"])
         values["tools"] = [resolver.resolve(Kind.TOOL, tool, ("tools", index)) for index, tool in tools]

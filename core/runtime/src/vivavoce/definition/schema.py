@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vivavoce.definition.agent import SECTION_KINDS, SWITCHES, AgentDefinition
-from vivavoce.definition.choice import options_schema
+from vivavoce.definition.agent import LISTS, SECTION_KINDS, SWITCHES, AgentDefinition
+from vivavoce.definition.choice import MAX_LISTED, ListedKeys, options_schema
 from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
 from vivavoce_api import Catalog, Entry, Kind
 
@@ -18,9 +18,9 @@ _FROM_ENVIRONMENT = {"$ref": "#/$defs/from-environment"}
 def agent_schema(catalog: Catalog) -> dict[str, Any]:
     """The JSON Schema of an agent's YAML.
 
-    A section that names a plugin is a union discriminated by its key `plugin`: a known plugin that is not
-    installed is accepted with any options, as nobody here knows them. Any value but text may also be a
-    reference to the environment.
+    A section that names a plugin is a union discriminated by its key `plugin`; some sections may also list plugins. A
+    known plugin that is not installed is accepted with any options, as nobody here knows them. Any value but text may
+    also be a reference to the environment.
     """
     schema = AgentDefinition.model_json_schema()
     definitions = schema.setdefault("$defs", {})
@@ -31,6 +31,9 @@ def agent_schema(catalog: Catalog) -> dict[str, Any]:
     for name, kind in SECTION_KINDS.items():
         reference = {"$ref": f"#/$defs/{kind.value}"}
         schema["properties"][name] = {"description": schema["properties"][name]["description"], **reference}
+    for name in LISTS:
+        section = schema["properties"][name]
+        schema["properties"][name] = {"description": section["description"], **_or_list(section["$ref"])}
     for name, words in SWITCHES.items():
         section = schema["properties"][name]
         section["anyOf"] = [{"$ref": section.pop("$ref")}, {"enum": list(words)}]
@@ -66,6 +69,15 @@ def _section(kind: Kind, catalog: Catalog, definitions: dict[str, Any]) -> dict[
     }
 
 
+def _or_list(reference: str) -> dict[str, Any]:
+    """One plugin, or a list of plugins with the keys that only listed ones have."""
+    return {
+        "if": {"type": "array"},
+        "then": {"type": "array", "minItems": 1, "maxItems": MAX_LISTED, "items": {"$ref": reference}},
+        "else": {"$ref": reference, "properties": dict.fromkeys(ListedKeys.model_fields, False)},
+    }
+
+
 def _options(kind: Kind, entry: Entry, definitions: dict[str, Any]) -> dict[str, str]:
     """Put the options of an offer among the definitions, its own definitions under a prefix; the reference to it."""
     prefix = re.sub(r"[^A-Za-z0-9_-]", "-", f"{kind.value}-{entry.offer.name}")
@@ -74,7 +86,12 @@ def _options(kind: Kind, entry: Entry, definitions: dict[str, Any]) -> dict[str,
     definitions.update(own)
     for model in (options, *own.values()):
         _allow_references(model, own)
-    options.setdefault("properties", {})["plugin"] = {"description": entry.offer.summary}
+    properties = options.setdefault("properties", {})
+    properties["plugin"] = {"description": entry.offer.summary}
+    if kind.value in LISTS:
+        listed = ListedKeys.model_json_schema()
+        _allow_references(listed, {})
+        properties |= listed["properties"]
     options["description"] = f"{entry.offer.summary} ({entry.distribution} {entry.version}, {entry.offer.licence})"
     definitions[prefix] = options
     return {"$ref": f"#/$defs/{prefix}"}
