@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vivavoce.builtin import WebSocketOptions
 from vivavoce.definition import AgentDefinition, Limits, Turn, check_agent, load_agent
-from vivavoce_api import BrokenPlugin, Catalog, ConfigurationError
+from vivavoce_api import BrokenPlugin, Catalog, ConfigurationError, Isolation, Kind
 
 
 def faults(path, catalog, environ=None) -> list[str]:
@@ -62,6 +63,25 @@ def test_swapping_the_tts_is_one_line(write, catalog):
     other = load_agent(write("tts: {plugin: mumble}"), catalog, {})
     assert (one.tts.offer.name, other.tts.offer.name) == ("speak", "mumble")
     assert one.model_dump(exclude={"tts"}) == other.model_dump(exclude={"tts"})
+
+
+def test_isolation_is_what_the_file_says_or_the_offers_default(write, catalog):
+    own = catalog.entries[Kind.TEXT_TO_SPEECH, "mumble"]
+    isolated = replace(own, offer=replace(own.offer, isolation=Isolation(default="environment")))
+    catalog.entries[Kind.TEXT_TO_SPEECH, "mumble"] = isolated
+    rest = """\
+    tts: [{plugin: mumble}, {plugin: mumble, isolation: none}, {plugin: speak}, {plugin: speak, isolation: process}]
+    vad: {plugin: silero, isolation: "${WHERE:-process}"}
+    """
+    definition = load_agent(write(rest), catalog, {})
+    levels = [choice.isolation for choice in definition.tts.listed]
+    assert levels == ["environment", "none", "none", "process"]
+    assert (definition.vad.isolation, definition.stt.isolation) == ("process", "none")
+
+
+def test_a_level_of_isolation_that_does_not_exist_is_a_fault(write, catalog):
+    words = "must be one of none, process, environment"
+    assert faults(write("tts: {plugin: speak, isolation: {a: 1}}"), catalog) == [f"x.yaml:5: tts.isolation: {words}"]
 
 
 def test_a_list_is_its_first_plugin_with_fallbacks(write, catalog):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
@@ -14,9 +14,13 @@ from vivavoce.definition.document import Document
 from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
 from vivavoce.definition.problem import KeyPath, Problem
 from vivavoce.definition.words import explain
-from vivavoce_api import Catalog, Entry, Kind, Offer, Options
+from vivavoce_api import Catalog, Entry, IsolationLevel, Kind, Offer, Options
 
 PATH_FORMATS = ("path", "file-path", "directory-path")
+
+ISOLATION_LEVELS: tuple[IsolationLevel, ...] = get_args(IsolationLevel)
+NEVER_ISOLATED = (Kind.TRANSPORT, Kind.DEPLOYMENT_TARGET)
+"""Kinds whose sections have no key `isolation`."""
 
 MAX_LISTED = 8
 """Plugins that one section may list."""
@@ -37,10 +41,12 @@ class Choice:
     """A plugin's offer that an agent uses, with its checked options.
 
     Where the section is a list, this is its first plugin and `fallbacks` are the others; `deadline_ms` as in the YAML.
+    `isolation` says where the engine runs: what the YAML says, or the offer's default.
     """
 
     entry: Entry
     options: Options
+    isolation: IsolationLevel = "none"
     deadline_ms: int | None = None
     fallbacks: tuple[Choice, ...] = ()
 
@@ -129,6 +135,7 @@ class Resolver:
         return self._choose(entry, {key: value for key, value in section.items() if key != "plugin"}, keys)
 
     def _choose(self, entry: Entry, options: dict[str, Any], keys: KeyPath) -> Choice | None:
+        isolation = self._isolation(entry.offer, options, keys)
         model = entry.offer.options
         schema = options_schema(model)
         try:
@@ -139,7 +146,18 @@ class Resolver:
             ):
                 self.document.report((*keys, *inner), words)
             return None
-        return Choice(entry, checked)
+        return Choice(entry, checked, isolation)
+
+    def _isolation(self, offer: Offer, options: dict[str, Any], keys: KeyPath) -> IsolationLevel:
+        """Take the key `isolation` out of a section; the offer's default where it has none."""
+        if offer.kind in NEVER_ISOLATED:
+            return "none"
+        wanted = options.pop("isolation", offer.isolation.default)
+        if wanted not in ISOLATION_LEVELS:
+            words = "must be one of " + ", ".join(ISOLATION_LEVELS)
+            self.document.report((*keys, "isolation"), words)
+            return offer.isolation.default
+        return wanted
 
     def _originals_at(self, keys: KeyPath) -> dict[KeyPath, str]:
         return {k[len(keys) :]: text for k, text in self.originals.items() if k[: len(keys)] == keys}

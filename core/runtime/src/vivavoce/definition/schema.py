@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vivavoce.definition.agent import LISTS, SECTION_KINDS, SWITCHES, AgentDefinition
-from vivavoce.definition.choice import MAX_LISTED, ListedKeys, options_schema
+from vivavoce.definition.choice import ISOLATION_LEVELS, MAX_LISTED, NEVER_ISOLATED, ListedKeys, options_schema
 from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
 from vivavoce_api import Catalog, Entry, Kind
 
@@ -88,6 +88,8 @@ def _options(kind: Kind, entry: Entry, definitions: dict[str, Any]) -> dict[str,
         _allow_references(model, own)
     properties = options.setdefault("properties", {})
     properties["plugin"] = {"description": entry.offer.summary}
+    if kind not in NEVER_ISOLATED:
+        properties["isolation"] = _isolation(entry.offer.isolation.default)
     if kind.value in LISTS:
         listed = ListedKeys.model_json_schema()
         _allow_references(listed, {})
@@ -95,6 +97,15 @@ def _options(kind: Kind, entry: Entry, definitions: dict[str, Any]) -> dict[str,
     options["description"] = f"{entry.offer.summary} ({entry.distribution} {entry.version}, {entry.offer.licence})"
     definitions[prefix] = options
     return {"$ref": f"#/$defs/{prefix}"}
+
+
+def _isolation(default: str) -> dict[str, Any]:
+    description = (
+        "Where the engine runs: none (in the server), process (in a process of its own, so that a crash costs one"
+        " turn), environment (in a process with a virtual environment of its own, which is built when needed)."
+    )
+    levels = {"enum": list(ISOLATION_LEVELS)}
+    return {"description": description, "default": default, "anyOf": [levels, _FROM_ENVIRONMENT]}
 
 
 def _allow_references(model: Mapping[str, Any], definitions: Mapping[str, Any]) -> None:
