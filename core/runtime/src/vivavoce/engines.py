@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from vivavoce.conversation.sessions import Sessions
 from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
+from vivavoce.fallback.engine import DEFAULT_DEADLINES_S, FallbackEngine
+from vivavoce.fallback.members import Member, Members
 from vivavoce_api import EngineError, PredictsEndOfTurn, Progress, SessionContext, VivavoceError
 
 
@@ -40,14 +43,22 @@ class Engines:
         try:
             async with asyncio.TaskGroup() as group:
                 for section, choice in engines.choices.items():
-                    group.create_task(engines._load_one(section, choice, progress))
+                    group.create_task(engines._load_one(section, choice, progress, definition.limits.max_turn_s))
         except* VivavoceError as failures:
             await engines.close()
             raise failures.exceptions[0] from None
         return engines
 
-    async def _load_one(self, section: str, choice: Choice, progress: LoadProgress) -> None:
-        self.loaded[section] = await load_choice(section, choice, progress)
+    async def _load_one(self, section: str, choice: Choice, progress: LoadProgress, max_turn_s: float) -> None:
+        if choice.fallbacks:
+            self.loaded[section] = await load_list(section, choice, progress, max_turn_s)
+        else:
+            self.loaded[section] = await load_choice(section, choice, progress)
+
+    @property
+    def lists(self) -> list[Members]:
+        """The plugins of the sections that list several, with their states."""
+        return [engine.members for engine in self.loaded.values() if isinstance(engine, FallbackEngine)]
 
     @property
     def max_sessions(self) -> int | None:
@@ -67,7 +78,7 @@ class Engines:
                 engine = self.loaded[section]
                 if section.startswith("tools"):
                     continue
-                wanted = choice.entry.offer.session_parameters
+                wanted = choice.session_parameters
                 context = SessionContext(session_id, {k: v for k, v in parameters.items() if k in wanted})
                 opened[section] = await engine.open_session(context)
                 stack.push_async_callback(opened[section].close)
@@ -90,6 +101,37 @@ def chosen(definition: AgentDefinition) -> dict[str, Choice]:
     if isinstance(definition.completeness, Choice):
         choices["completeness"] = definition.completeness
     return choices | {f"tools[{index}]": tool for index, tool in enumerate(definition.tools)}
+
+
+def one_by_one(definition: AgentDefinition) -> dict[str, Choice]:
+    """As `chosen`, with the plugins of a list as `tts[0]`, `tts[1]` and so on."""
+    return {
+        key: listed
+        for section, choice in chosen(definition).items()
+        for key, listed in zip(keys_in(section, choice), choice.listed, strict=True)
+    }
+
+
+def keys_in(section: str, choice: Choice) -> list[str]:
+    """The keys of the plugins that a section names, as people write them."""
+    return [f"{section}[{index}]" for index in range(len(choice.listed))] if choice.fallbacks else [section]
+
+
+async def load_list(section: str, choice: Choice, progress: LoadProgress, max_turn_s: float) -> FallbackEngine:
+    """Load all plugins that a section lists. Raises `VivavoceError` where none can be loaded."""
+    names = [listed.offer.name for listed in choice.listed]
+    members = [
+        Member(
+            name if names.count(name) == 1 else f"{name}[{index}]",
+            listed.offer,
+            listed.deadline_ms / 1000 if listed.deadline_ms is not None else DEFAULT_DEADLINES_S[listed.offer.kind],
+            partial(load_choice, key, listed, progress),
+        )
+        for index, (name, key, listed) in enumerate(zip(names, keys_in(section, choice), choice.listed, strict=True))
+    ]
+    engine = FallbackEngine(section, members, max_turn_s)
+    await engine.load()
+    return engine
 
 
 async def load_choice(section: str, choice: Choice, progress: LoadProgress) -> Any:
