@@ -16,7 +16,8 @@ from vivavoce.conversation.turn import TurnSettings
 from vivavoce.conversation.turn_model import STYLES
 from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
-from vivavoce.engines import Engines, LoadProgress, chosen
+from vivavoce.engines import Engines, LoadProgress, chosen, keys_in, one_by_one
+from vivavoce.fallback.members import Members
 from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
 
 # Silence after which a reply is begun, unheard, by style.
@@ -26,8 +27,9 @@ PREROLL_MS = 320.0
 
 
 def _label(choice: Choice) -> str:
-    model = getattr(choice.options, "model", None)
-    return choice.offer.name if model is None else f"{choice.offer.name} ({model})"
+    """A plugin with its model, and those that take over from it."""
+    models = [(one.offer.name, getattr(one.options, "model", None)) for one in choice.listed]
+    return ", else ".join(name if model is None else f"{name} ({model})" for name, model in models)
 
 
 def _silent(engine: str, step: str, done: int, total: int | None) -> None:
@@ -41,7 +43,7 @@ class Agent:
         self.definition = definition
         self.tally = Tally()
         self._engines: Engines | None = None
-        self._steps: dict[str, str] = dict.fromkeys(chosen(definition), "waiting")
+        self._steps: dict[str, str] = dict.fromkeys(one_by_one(definition), "waiting")
         self._active = 0
 
     async def load(self, progress: LoadProgress = _silent) -> None:
@@ -73,18 +75,21 @@ class Agent:
 
     def status(self) -> dict[str, Any]:
         """What `/status` shows: the agent, its plugins and their options, readiness, sessions. Holds no secrets."""
+        states = self._states_in_lists()
         return {
             "agent": self.definition.name,
             "version": __version__,
             "ready": self.ready,
             "engines": {
-                section: {
+                key: {
                     "plugin": choice.offer.name,
                     "package": f"{choice.entry.distribution} {choice.entry.version}",
-                    "state": self._steps[section],
+                    "state": self._steps[key],
+                    **states.get(key, {}),
                 }
-                for section, choice in chosen(self.definition).items()
+                for key, choice in one_by_one(self.definition).items()
             },
+            "fallbacks": {one.section: one.takeovers for one in self._lists()},
             "models": {section: _label(choice) for section, choice in chosen(self.definition).items()},
             "sessions": {"active": self._active, "max": self.max_sessions, "total": self.tally.sessions},
             "turns": {"total": self.tally.turns, "interrupted": self.tally.interruptions, "errors": self.tally.errors},
@@ -93,6 +98,18 @@ class Agent:
                 "wasted_pieces": self.tally.wasted_pieces,
                 "wasted_audio_ms": round(self.tally.wasted_audio_ms),
             },
+        }
+
+    def _lists(self) -> list[Members]:
+        return self._engines.lists if self._engines is not None else []
+
+    def _states_in_lists(self) -> dict[str, dict[str, Any]]:
+        """How the plugins of lists do now, by their keys."""
+        choices = chosen(self.definition)
+        return {
+            key: state
+            for one in self._lists()
+            for key, state in zip(keys_in(one.section, choices[one.section]), one.states(), strict=True)
         }
 
     async def converse(self, connection: Connection, parameters: Mapping[str, str]) -> None:

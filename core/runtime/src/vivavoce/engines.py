@@ -125,13 +125,21 @@ async def load_list(section: str, choice: Choice, progress: LoadProgress, max_tu
             name if names.count(name) == 1 else f"{name}[{index}]",
             listed.offer,
             listed.deadline_ms / 1000 if listed.deadline_ms is not None else DEFAULT_DEADLINES_S[listed.offer.kind],
-            partial(load_choice, key, listed, progress),
+            partial(_load_listed, key, listed, progress),
         )
         for index, (name, key, listed) in enumerate(zip(names, keys_in(section, choice), choice.listed, strict=True))
     ]
     engine = FallbackEngine(section, members, max_turn_s)
     await engine.load()
     return engine
+
+
+async def _load_listed(key: str, choice: Choice, progress: LoadProgress) -> Any:
+    try:
+        return await load_choice(key, choice, progress)
+    except VivavoceError:
+        progress(key, "not available", 0, None)
+        raise
 
 
 async def load_choice(section: str, choice: Choice, progress: LoadProgress) -> Any:

@@ -59,7 +59,7 @@ def engine_label(choice: Choice) -> str:
 
 
 def engine_labels(definition: AgentDefinition) -> dict[str, str]:
-    """The label of each engine that the agent loads, by the section of the YAML."""
-    from vivavoce.engines import chosen
+    """The label of each engine that the agent loads, by the section of the YAML (`tts`, or `tts[0]` in a list)."""
+    from vivavoce.engines import one_by_one
 
-    return {section: engine_label(choice) for section, choice in chosen(definition).items()}
+    return {key: engine_label(choice) for key, choice in one_by_one(definition).items()}

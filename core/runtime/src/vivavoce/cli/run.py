@@ -159,7 +159,8 @@ def _show_transport_ready(definition: AgentDefinition) -> None:
 
 
 def _show_ready(definition: AgentDefinition, ways_in: Rows, notes: Rows) -> None:
-    engines = " → ".join(engine_label(choice) for choice in (definition.stt, definition.llm, definition.tts))
+    sections = (definition.stt, definition.llm, definition.tts)
+    engines = " → ".join(", else ".join(map(engine_label, choice.listed)) for choice in sections)
     console = output_console()
     console.print(Text.assemble("\n", (definition.name, "bold green"), " is ready."))
     for label, value in [*ways_in, ("Engines", engines), ("Stop", "Ctrl-C"), *notes]:

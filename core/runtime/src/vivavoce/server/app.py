@@ -62,6 +62,7 @@ def create_app(agent: Agent, *, metrics: Metrics | None = None, allowed_origins:
     """
     load_opuslib()
     counted = metrics or Metrics()
+    counted.show_status(agent.status)
     app = FastAPI(title="vivavoce", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.websocket("/ws")

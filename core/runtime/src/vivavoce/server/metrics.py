@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from vivavoce_api.transport import ErrorNotice, Outgoing, TurnLatency
 
@@ -31,6 +36,10 @@ class Metrics:
             "vivavoce_bad_messages", "Parts of client messages that could not be used", registry=self.registry
         )
 
+    def show_status(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        """Show what an agent's `status` counts, too: wasted speculation, and plugins that took over from others."""
+        self.registry.register(_StatusCollector(status))
+
     def session_opened(self) -> None:
         """A client was let in."""
         self._open_sessions.inc()
@@ -56,3 +65,52 @@ class Metrics:
     def exposition(self) -> bytes:
         """All values in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+class _StatusCollector(Collector):
+    """Reads an agent's status when it is asked; what a status doesn't have is left out."""
+
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        self._status = status
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the names are the agent's business, and asking for them would count as a reading."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The current values."""
+        status = self._status()
+        if waste := status.get("speculation"):
+            yield CounterMetricFamily(
+                "vivavoce_speculations_wasted", "Replies begun in advance and thrown away", waste["wasted"]
+            )
+            yield CounterMetricFamily(
+                "vivavoce_speculation_wasted_pieces", "Pieces of text in them", waste["wasted_pieces"]
+            )
+            yield CounterMetricFamily(
+                "vivavoce_speculation_wasted_audio_seconds", "Sound in them", waste["wasted_audio_ms"] / 1000
+            )
+        if lists := status.get("fallbacks"):
+            yield _takeovers(lists)
+            yield _readiness(lists, status["engines"])
+
+
+def _takeovers(lists: Mapping[str, Any]) -> Metric:
+    family = CounterMetricFamily(
+        "vivavoce_fallbacks", "Calls that a plugin took over from another", labels=["section", "from", "to", "reason"]
+    )
+    for section, takeovers in lists.items():
+        for one in takeovers:
+            family.add_metric([section, one["from"], one["to"], one["reason"]], one["count"])
+    return family
+
+
+def _readiness(lists: Mapping[str, Any], engines: Mapping[str, Any]) -> Metric:
+    family = GaugeMetricFamily(
+        "vivavoce_listed_engine_ready", "Whether a plugin of a list can be used now", labels=["section", "engine"]
+    )
+    for key, engine in engines.items():
+        section = key.partition("[")[0]
+        if section in lists:
+            family.add_metric([section, engine["name"]], engine["state"] == "ready")
+    return family
