@@ -1,0 +1,1 @@
+"""Rime's hosted text-to-speech for vivavoce."""
