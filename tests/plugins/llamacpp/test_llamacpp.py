@@ -159,6 +159,20 @@ def test_end_of_turn_is_likelier_at_the_end(runner: asyncio.Runner, engine: Llam
     assert runner.run(judge("...")) == 0
 
 
+def test_asking_for_the_end_reads_what_the_reply_needs(runner: asyncio.Runner, engine: LlamaCppEngine) -> None:
+    said = [SYSTEM, Message("user", "Which city is the capital of France, and how many people live in it")]
+
+    async def ask_then_reply() -> Usage:
+        session = await engine.open_session(SessionContext("end, then reply"))
+        await session.end_of_turn_probability(said)
+        items = [item async for item in session.generate(said)]
+        await session.close()
+        return items[-1]
+
+    usage = runner.run(ask_then_reply())
+    assert usage.prompt_tokens - usage.cached_tokens <= 6, "all but the marks that open the reply is in the cache"
+
+
 def test_too_long_a_conversation_is_refused_in_words(runner: asyncio.Runner, engine: LlamaCppEngine) -> None:
     with pytest.raises(
         EngineError, match=r"too long for the embedded language model: request \(\d+ tokens\)"

@@ -125,12 +125,13 @@ def unfinished(messages: Sequence[Message]) -> list[Message]:
 
 
 def end_probability(completion: Any) -> float:
-    """The probability, 0 to 1, that the next token ends the user's message, from a completion with `logprobs`.
+    """The probability, 0 to 1, that the next token ends the user's message, from a text completion with `logprobs`.
 
-    The sum over its likeliest next tokens that close a sentence, a line or the message.
+    The sum over its likeliest next tokens that close a sentence, a line or the message. The server lists them in the
+    form of chat completions, which the client library leaves as it is.
     """
-    candidates = completion.choices[0].logprobs.content[0].top_logprobs
-    return min(1.0, fsum(exp(candidate.logprob) for candidate in candidates if ends_message(candidate.token)))
+    candidates = completion.choices[0].logprobs.content[0]["top_logprobs"]
+    return min(1.0, fsum(exp(one["logprob"]) for one in candidates if ends_message(one["token"])))
 
 
 def ends_message(token: str) -> bool:

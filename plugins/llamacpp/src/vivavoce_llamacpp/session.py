@@ -14,6 +14,8 @@ from vivavoce_llamacpp.failures import translated
 from vivavoce_llamacpp.in_flight import InFlight
 from vivavoce_llamacpp.options import LlamaCppOptions
 
+PLACEHOLDER = "\u2042"
+"""Stands for the user's words while the model's template is asked what comes before them."""
 TOP_LOGPROBS = 20
 """Likeliest next tokens to look at; the rest hold next to nothing of the probability."""
 NO_WORDS = "The embedded language model gave no words in time."
@@ -39,6 +41,7 @@ class LlamaCppSession:
         self._slot = slot
         self._released = released
         self._tools: Sequence[ToolSpec] = ()
+        self._rendered: tuple[dict[str, Any], str] | None = None
         self._in_flight = InFlight(translated)
 
     async def generate(
@@ -86,12 +89,28 @@ class LlamaCppSession:
         said = unfinished(messages)
         if not said[-1].content:
             return 0.0
-        extra = {"continue_final_message": True, "add_generation_prompt": False}
         async with self._in_flight.until(self._first_by_s(), NO_WORDS):
-            completion = await self._client().chat.completions.create(
-                **self._request(said, 1, extra), logprobs=True, top_logprobs=TOP_LOGPROBS
+            prompt = await self._prompt_before(said[:-1]) + said[-1].content
+            completion = await self._client().completions.create(
+                model="", prompt=prompt, max_tokens=1, logprobs=TOP_LOGPROBS, extra_body=self._caching()
             )
         return end_probability(completion)
+
+    async def _prompt_before(self, messages: Sequence[Message]) -> str:
+        """The prompt, as the model's template writes it, up to the first word of what the user says after `messages`.
+
+        The server's own way of continuing a message would take it for the assistant's: another prompt, which shares
+        no cache with the reply's. The newest rendering is kept: a turn asks many times.
+        """
+        asked = {"messages": [wire_message(message) for message in messages], **wire_tools(self._tools)}
+        if self._rendered is None or self._rendered[0] != asked:
+            words = {"role": "user", "content": PLACEHOLDER}
+            body = {**asked, "messages": [*asked["messages"], words], "add_generation_prompt": False}
+            client = self._client()
+            url = str(client.base_url.join("/apply-template"))
+            answer = await client.post(url, body=body, cast_to=dict[str, str])
+            self._rendered = asked, answer["prompt"].rpartition(PLACEHOLDER)[0]
+        return self._rendered[1]
 
     async def close(self) -> None:
         """End the session and what it is generating. Idempotent."""
@@ -100,15 +119,17 @@ class LlamaCppSession:
             self._released(self._slot)
             self._slot = None
 
-    def _request(self, messages: Sequence[Message], max_tokens: int, extra: dict[str, Any] | None = None) -> Any:
-        slot = {} if self._slot is None else {"id_slot": self._slot}
+    def _request(self, messages: Sequence[Message], max_tokens: int) -> Any:
         return {
             "model": "",
             "messages": [wire_message(message) for message in messages],
             "max_tokens": max_tokens,
-            "extra_body": {"cache_prompt": True, **slot, **(extra or {})},
+            "extra_body": self._caching(),
             **wire_tools(self._tools),
         }
+
+    def _caching(self) -> dict[str, Any]:
+        return {"cache_prompt": True} if self._slot is None else {"cache_prompt": True, "id_slot": self._slot}
 
     def _first_by_s(self) -> float:
         return self._time_s() + self._options.first_token_timeout_s
