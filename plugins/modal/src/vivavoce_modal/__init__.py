@@ -1,0 +1,1 @@
+"""Modal (https://modal.com) as a place to deploy agents to."""
