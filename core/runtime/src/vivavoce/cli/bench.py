@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typer.core import TyperGroup
 
+from vivavoce.cli.bench_engines import llm, stt, tts
 from vivavoce.cli.output import engine_labels, error_console, output_console, read_agent, show_failure
 from vivavoce.cli.run import quieten_libraries
 from vivavoce_api import ConfigurationError
@@ -36,7 +38,41 @@ class Target:
     url: str = ""
 
 
-def bench(
+class AgentFirst(TyperGroup):
+    """Commands of which one can be left out: `bench AGENT.yaml` means `bench agent AGENT.yaml`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default in where no command is named and no help is asked for."""
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ctx.help_option_names:
+            args = ["agent", *args]
+        return super().parse_args(ctx, args)
+
+
+def create_bench() -> typer.Typer:
+    """The command and its subcommands, to be added to an application as `bench`."""
+    app = typer.Typer(cls=AgentFirst, rich_markup_mode="rich", subcommand_metavar="[agent|tts|stt|llm] AGENT.yaml ...")
+    app.callback()(bench)
+    app.command(name="agent")(bench_agent)
+    for command in (tts, stt, llm):
+        app.command()(command)
+    return app
+
+
+def bench() -> None:
+    """Measure an agent in conversation, or one of its engines by itself.
+
+    [bold]vivavoce bench AGENT.yaml[/bold] is short for [bold]vivavoce bench agent AGENT.yaml[/bold].
+
+    [bold]Examples[/bold]
+
+      vivavoce bench agents/simulated.yaml --turns 12 --gate p50_ms=300,cut_in_rate=0.05
+
+      vivavoce bench tts agents/quickstart.yaml --streams 1,2,4
+    """
+
+
+def bench_agent(
     agent: Annotated[Path | None, typer.Argument(metavar="AGENT.yaml", help="The agent.", show_default=False)] = None,
     clips: Annotated[Path, typer.Option(metavar="DIR", help="Recordings of people: one utterance each.")] = SPEECH,
     turns: Annotated[int, typer.Option(help="Whole clips to say.", min=0, max=10_000)] = 30,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vivavoce.cli.bench import bench
+from vivavoce.cli.bench import create_bench
 from vivavoce.cli.check import check
 from vivavoce.cli.doctor import doctor
 from vivavoce.cli.logs import configure_logging
@@ -71,8 +71,9 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for command in (run, talk, bench, check, plugins, schema, doctor):
+    for command in (run, talk, check, plugins, schema, doctor):
         app.command()(command)
+    app.add_typer(create_bench(), name="bench")
     return app
 
 
