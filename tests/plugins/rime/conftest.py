@@ -8,7 +8,7 @@ import json
 import math
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +20,11 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 KEY = "good-key"
-REFUSALS = {"limited-key": (429, "Currently at websocket limit"), "down-key": (503, "starting"), "odd-key": (400, "lang")}
+REFUSALS = {
+    "limited-key": (429, "Currently at websocket limit"),
+    "down-key": (503, "starting"),
+    "odd-key": (400, "lang"),
+}
 CHUNK_BYTES = 4801
 """Odd, so that every other chunk begins within a sample."""
 NUMBERS = {"3": ["three"], "$5": ["five", "dollars"]}
@@ -66,7 +70,6 @@ class StandIn:
     received: list[Any] = field(default_factory=list)
     posts: list[dict[str, Any]] = field(default_factory=list)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
     ports: dict[str, int] = field(default_factory=dict)
     _open: list[Any] = field(default_factory=list)
     _drops: int = 1
@@ -77,7 +80,7 @@ class StandIn:
         )
         self._posts = await asyncio.start_server(self._post, "127.0.0.1", 0)
         for name, server in (("ws", self._sockets), ("http", self._posts)):
-            self.ports[name] = list(server.sockets)[0].getsockname()[1]
+            self.ports[name] = next(iter(server.sockets)).getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,30 +122,36 @@ class StandIn:
     async def behave(self, talk: _Talk, voice: str, text: str, rate_hz: int) -> None:
         """Speak `text` over one of the WebSockets, or fail at it."""
         sound = spoken(text, rate_hz)
-        if voice == "drops-once" and self._drops:
-            self._drops -= 1
-            return talk.abort()
-        if voice == "drops":
-            return talk.abort()
-        if voice == "says-error":
-            return await talk.error("invalid_input", "no such speaker")
-        if voice == "says-limit":
-            return await talk.error("resource_exhausted", "concurrency limit reached")
-        if voice in ("garbage", "odd", "base64"):
-            return await talk.send_raw({"garbage": "<html>", "odd": "[1, 2]", "base64": talk.bad_sound()}[voice])
-        if voice == "silent":
-            return None
+        match voice:
+            case "drops" | "drops-once" if self._drops or voice == "drops":
+                self._drops -= 1
+                talk.connection.transport.abort()
+            case "says-error":
+                await talk.error("invalid_input", "no such speaker")
+            case "says-limit":
+                await talk.error("resource_exhausted", "concurrency limit reached")
+            case "garbage" | "odd" | "base64":
+                await talk.connection.send({"garbage": "<html>", "odd": "[1, 2]", "base64": talk.bad_sound()}[voice])
+            case "silent":
+                pass
+            case "stalls" | "dies" | "closes":
+                await talk.sound(pieces(sound.pcm)[0])
+                await self._break(talk, voice)
+            case _:
+                await self._speak(talk, voice, sound)
+
+    async def _break(self, talk: _Talk, voice: str) -> None:
+        if voice == "dies":
+            talk.connection.transport.abort()
+        elif voice == "closes":
+            await talk.connection.close(1011, "401 invalid subscription")
+
+    async def _speak(self, talk: _Talk, voice: str, sound: Spoken) -> None:
         if voice == "early-times":
             await talk.times(sound)
         for number, piece in enumerate(pieces(sound.pcm)):
             await talk.sound(piece)
             await asyncio.sleep(self.pace_s)
-            if voice == "stalls":
-                return None
-            if voice == "dies":
-                return talk.abort()
-            if voice == "closes":
-                return await talk.close(1011, "401 invalid subscription")
             if number == 1 and voice == "cove":
                 await talk.times(sound)
         await talk.done(sound)
@@ -246,17 +255,8 @@ class _Talk:
         if self.task is not None:
             self.task.cancel()
 
-    def abort(self) -> None:
-        self.connection.transport.abort()
-
-    async def close(self, code: int, reason: str) -> None:
-        await self.connection.close(code, reason)
-
-    async def send_raw(self, text: str) -> None:
-        await self.connection.send(text)
-
     async def send(self, **event: Any) -> None:
-        await self.send_raw(json.dumps(event))
+        await self.connection.send(json.dumps(event))
 
     async def greet(self) -> None: ...
 
@@ -381,3 +381,9 @@ def served_stand_in() -> Iterator[StandIn]:
 def make_stand_in() -> type[StandIn]:
     """Makes stand-ins on the test's own event loop."""
     return StandIn
+
+
+@pytest.fixture(name="spoken")
+def spoken_by_the_stand_in() -> Callable[[str, int], Spoken]:
+    """What the stand-in makes of a text, at a sample rate."""
+    return spoken
