@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from vivavoce_api import Options
+from vivavoce_simulated.faults import FaultOptions
 
 SESSION_PARAMETER = "script_from"
 """The client's URL may name the entry of the script (from 0) that its first turn uses: `/ws?script_from=3`."""
 
 
-class SpeechToTextOptions(Options):
+class SpeechToTextOptions(FaultOptions):
     """What the YAML says under `stt`."""
 
     pass_ms: float = Field(30, ge=0, le=60_000, description="How long a pass over the audio takes, in milliseconds.")
@@ -29,7 +29,7 @@ class SpeechToTextOptions(Options):
     )
 
 
-class LanguageModelOptions(Options):
+class LanguageModelOptions(FaultOptions):
     """What the YAML says under `llm`."""
 
     first_token_ms: float = Field(
@@ -43,7 +43,7 @@ class LanguageModelOptions(Options):
     )
 
 
-class TextToSpeechOptions(Options):
+class TextToSpeechOptions(FaultOptions):
     """What the YAML says under `tts`."""
 
     first_chunk_ms: float = Field(

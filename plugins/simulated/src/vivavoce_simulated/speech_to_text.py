@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from vivavoce_api import AudioChunk, ClientError, ConfigurationError, Flush, SessionContext, Transcript
 from vivavoce_simulated.closing import Closing
+from vivavoce_simulated.faults import Faults
 from vivavoce_simulated.options import SESSION_PARAMETER, SpeechToTextOptions
 
 MAX_SCRIPT_BYTES = 16 << 20
@@ -63,6 +64,7 @@ class SimulatedSpeechToText:
     def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn]) -> None:
         self._options = options
         self._script = script
+        self._faults = Faults(options)
 
     async def open_session(self, context: SessionContext) -> SimulatedSpeechToTextSession:
         """Open a session; its first turn is the script's first, or the one that the client asks for.
@@ -72,7 +74,8 @@ class SimulatedSpeechToText:
         first = context.parameters.get(SESSION_PARAMETER, "0")
         if not _PARAMETER.fullmatch(first):
             raise ClientError(f"{SESSION_PARAMETER} must be a whole number from 0 to 999999")
-        return SimulatedSpeechToTextSession(self._options, self._script, int(first))
+        self._faults.open()
+        return SimulatedSpeechToTextSession(self._options, self._script, self._faults, int(first))
 
     async def close(self) -> None:
         """Nothing to free."""
@@ -123,9 +126,12 @@ def voice_onset_ms(chunk: AudioChunk, threshold: float) -> float | None:
 class SimulatedSpeechToTextSession:
     """One conversation: each utterance in which a voice was heard is one turn of the script."""
 
-    def __init__(self, options: SpeechToTextOptions, script: Sequence[Turn], first_turn: int = 0) -> None:
+    def __init__(
+        self, options: SpeechToTextOptions, script: Sequence[Turn], faults: Faults, first_turn: int = 0
+    ) -> None:
         self._options = options
         self._script = script
+        self._faults = faults
         self._turn = first_turn
         self._closing = Closing()
         self._utterance: Utterance | None = None
@@ -139,9 +145,12 @@ class SimulatedSpeechToTextSession:
         self._closing.check()
         utterance = self._utterance = Utterance(self._options.voiced_above_dbfs)
         reader = asyncio.create_task(utterance.read(audio))
-        covered_ms, text = 0.0, ""
+        covered_ms, text, passes = 0.0, "", 0
         try:
+            await self._faults.begin(self._closing)
             while await self._wait_for_work(utterance, covered_ms):
+                self._faults.after(passes)
+                passes += 1
                 given_ms = utterance.audio_ms
                 await self._closing.sleep_until(asyncio.get_running_loop().time() + self._options.pass_ms / 1000)
                 covered_ms, text = given_ms, self._revealed(utterance, given_ms)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from vivavoce_api import AudioChunk, SessionContext, SpeechChunk
 from vivavoce_simulated.closing import Closing
+from vivavoce_simulated.faults import Faults
 from vivavoce_simulated.hum import Hum
 from vivavoce_simulated.options import TextToSpeechOptions
 from vivavoce_simulated.words import WordReader
@@ -19,10 +20,12 @@ class SimulatedTextToSpeech:
     def __init__(self, options: TextToSpeechOptions, sample_rate_hz: int) -> None:
         self._options = options
         self._rate = sample_rate_hz
+        self._faults = Faults(options)
 
     async def open_session(self, context: SessionContext) -> SimulatedTextToSpeechSession:
         """Open a session."""
-        return SimulatedTextToSpeechSession(self._options, self._rate)
+        self._faults.open()
+        return SimulatedTextToSpeechSession(self._options, self._rate, self._faults)
 
     async def close(self) -> None:
         """Nothing to free."""
@@ -31,9 +34,10 @@ class SimulatedTextToSpeech:
 class SimulatedTextToSpeechSession:
     """One conversation's hum."""
 
-    def __init__(self, options: TextToSpeechOptions, sample_rate_hz: int) -> None:
+    def __init__(self, options: TextToSpeechOptions, sample_rate_hz: int, faults: Faults) -> None:
         self._options = options
         self._rate = sample_rate_hz
+        self._faults = faults
         self._closing = Closing()
         self._reader: WordReader | None = None
 
@@ -48,8 +52,12 @@ class SimulatedTextToSpeechSession:
         reader = self._reader = WordReader(text, streams_text=self._options.streams_text)
         hum = Hum(self._rate)
         ready_s: float | None = None
+        chunks = 0
         try:
+            await self._faults.begin(self._closing)
             while (known_s := await self._fill(hum, reader, at_once=ready_s is None)) is not None:
+                self._faults.after(chunks)
+                chunks += 1
                 if ready_s is None:
                     ready_s = known_s + self._options.first_chunk_ms / 1000
                     await self._closing.sleep_until(ready_s)
