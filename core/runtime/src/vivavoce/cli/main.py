@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from vivavoce.cli.bench import create_bench
 from vivavoce.cli.check import check
+from vivavoce.cli.deploy import deploy
 from vivavoce.cli.doctor import doctor
 from vivavoce.cli.logs import configure_logging
 from vivavoce.cli.output import show_error
@@ -71,7 +72,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for command in (run, talk, check, plugins, schema, doctor):
+    for command in (run, talk, check, plugins, schema, deploy, doctor):
         app.command()(command)
     app.add_typer(create_bench(), name="bench")
     return app

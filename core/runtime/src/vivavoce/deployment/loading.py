@@ -33,6 +33,7 @@ class LoadedDeployment:
 
     deployment: Deployment
     target: DeploymentTarget
+    target_name: str
 
 
 def load_deployment(path: Path | str, catalog: Catalog, environ: Mapping[str, str] = os.environ) -> LoadedDeployment:
@@ -46,8 +47,10 @@ def load_deployment(path: Path | str, catalog: Catalog, environ: Mapping[str, st
     definition = _checked(path, document, catalog, environ)
     target = definition.target.offer.load(definition.target.options, no_progress)
     if definition.model_server is None:
-        return LoadedDeployment(_of_agent(path, document, definition, catalog), target)
-    return LoadedDeployment(_of_models(path, definition, definition.model_server), target)
+        deployment = _of_agent(path, document, definition, catalog)
+    else:
+        deployment = _of_models(path, definition, definition.model_server)
+    return LoadedDeployment(deployment, target, definition.target.offer.name)
 
 
 def _checked(path: Path, document: Document, catalog: Catalog, environ: Mapping[str, str]) -> DeploymentDefinition:
