@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Union
+from typing import Protocol, Union, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,31 @@ class AgentService:
 class ModelService:
     """A model server to run: `command` listens on `port` of all interfaces; `health_path` answers 200 once it serves.
 
-    The command finds its API key in the environment variable `api_key_variable`.
+    `requirements` are the pip requirements of an image that runs it. The command reads its API key from the
+    environment variable `api_key_variable`; it never holds the key itself.
     """
 
     name: str
     command: tuple[str, ...]
     port: int
+    requirements: tuple[str, ...] = ()
     health_path: str = "/health"
     api_key_variable: str = "VLLM_API_KEY"
+
+
+@runtime_checkable
+class RunsModelServer(Protocol):
+    """Offered by the options of a language model whose server can be run for it.
+
+    `vivavoce serve-llm` runs what it says on this machine, a deployment (`model_server: {plugin: ..., ...}`) elsewhere.
+    """
+
+    def model_service(self, gpu: str | None = None) -> ModelService:
+        """The server, with the flags for `gpu` (a name as A100 or H100:2; None: unknown). Loads and contacts nothing.
+
+        Raises `ConfigurationError` where the options don't say enough, such as which model.
+        """
+        ...
 
 
 Service = Union[AgentService, ModelService]

@@ -21,7 +21,7 @@ from vivavoce.deployment.agent_service import agent_service
 from vivavoce.deployment.definition import DeploymentDefinition
 from vivavoce.deployment.software import software_of_agent, software_of_models
 from vivavoce_api import Catalog, ConfigurationError, Kind, no_progress
-from vivavoce_api.deployment import Deployment, DeploymentTarget, ModelService
+from vivavoce_api.deployment import Deployment, DeploymentTarget, ModelService, RunsModelServer
 
 SECRET_PLACEHOLDER = "(in a secret)"
 """What a variable in a secret is taken for while the agent is checked: nobody here knows its value."""
@@ -49,7 +49,7 @@ def load_deployment(path: Path | str, catalog: Catalog, environ: Mapping[str, st
     if definition.model_server is None:
         deployment = _of_agent(path, document, definition, catalog)
     else:
-        deployment = _of_models(path, definition, definition.model_server)
+        deployment = _of_models(path, document, definition, definition.model_server)
     return LoadedDeployment(deployment, target, definition.target.offer.name)
 
 
@@ -60,6 +60,8 @@ def _checked(path: Path, document: Document, catalog: Catalog, environ: Mapping[
     values: dict[str, Any] = dict(document.data)
     if "target" in values:
         values["target"] = resolver.resolve(Kind.DEPLOYMENT_TARGET, values["target"], ("target",))
+    if "model_server" in values:
+        values["model_server"] = resolver.resolve(Kind.LANGUAGE_MODEL, values["model_server"], ("model_server",))
     schema = DeploymentDefinition.model_json_schema()
     definition = None
     try:
@@ -90,16 +92,29 @@ def _of_agent(path: Path, document: Document, definition: DeploymentDefinition, 
     )
 
 
-def _of_models(path: Path, definition: DeploymentDefinition, chosen: Choice) -> Deployment:
-    service: ModelService = chosen.offer.load(chosen.options, no_progress)
+def _of_models(path: Path, document: Document, definition: DeploymentDefinition, chosen: Choice) -> Deployment:
+    if not isinstance(chosen.options, RunsModelServer):
+        keys = ("model_server", "plugin")
+        raise error_of([document.problem(keys, f"'{chosen.offer.name}' has no server of its own that could be run")])
+    gpu = getattr(definition.target.options, "gpu", None)
+    service = chosen.options.model_service(gpu[0] if isinstance(gpu, list) and gpu else gpu)
+    secrets = {name: tuple(variables) for name, variables in definition.secrets.items()}
     return Deployment(
         path=path,
         service=service,
-        software=software_of_models(chosen, definition.target, _wheels(path, definition)),
+        software=software_of_models(service, definition.target, _wheels(path, definition)),
         environment=definition.environment,
-        secrets={name: tuple(variables) for name, variables in definition.secrets.items()},
+        secrets=secrets,
+        notes=tuple(_notes_on_key(service, _container_environment(definition))),
         watched=(path,),
     )
+
+
+def _notes_on_key(service: ModelService, environment: Mapping[str, str]) -> list[str]:
+    name = service.api_key_variable
+    if name in environment:
+        return []
+    return [f"{name} is in no secret: everybody who knows the URL can use the model server"]
 
 
 def _checked_agent(

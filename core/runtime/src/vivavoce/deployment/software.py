@@ -14,8 +14,7 @@ from packaging.version import Version
 
 from vivavoce.definition.choice import Choice
 from vivavoce.deployment.origins import FromIndex, FromWheel, origin_of
-from vivavoce_api import PrerequisiteError
-from vivavoce_api.deployment import Software
+from vivavoce_api.deployment import ModelService, Software
 from vivavoce_api.weights import is_installed
 
 RUNTIME = "vivavoce"
@@ -51,10 +50,7 @@ class _Collection:
             self.add(Requirement(requirement))
 
     def add(self, requirement: Requirement) -> None:
-        """Add what satisfies `requirement` here, and what that requires; what is not installed, as it is asked for.
-
-        Raises `PrerequisiteError` for a package of vivavoce's own that is not installed: it has to be looked into.
-        """
+        """Add what satisfies `requirement` here, and what that requires; what is not installed, as it is asked for."""
         name = canonicalize_name(requirement.name)
         key = (name, frozenset(requirement.extras))
         if key in self.seen or name in PROVIDED:
@@ -76,14 +72,14 @@ class _Collection:
             case FromWheel(path):
                 self.files[name] = path
             case FromIndex(source):
-                self.pins[name] = f"{name} @ {source}" if source else f"{name}=={Version(found.version).public}"
+                self.pins[name] = f"{name} @ {source}" if source else _pin(found)
 
     def software(self, apt: Iterable[str]) -> Software:
         return Software(
             requirements=tuple(self.pins[name] for name in sorted(self.pins)),
             wheels=tuple(self.files[name] for name in sorted(self.files)),
             apt=tuple(sorted(apt)),
-            python=".".join(platform.python_version_tuple()[:2]),
+            python=_python(),
         )
 
 
@@ -104,20 +100,20 @@ def _environment(extra: str) -> Mapping[str, str]:
     }
 
 
-def software_of_models(plugin: Choice, target: Choice, wheels: Path | None) -> Software:
-    """What a model server needs: the packages its plugin asks for, and the target's own plugin, without dependencies."""
+def software_of_models(service: ModelService, target: Choice, wheels: Path | None) -> Software:
+    """What a model server needs: its own requirements, and the target's plugin, which starts it, by itself."""
     found = metadata.distribution(target.entry.distribution)
-    origin = origin_of(found, wheels)
-    if isinstance(origin, FromIndex):
-        own: tuple[Path, ...] = ()
-        pins = (f"{target.entry.distribution}=={found.version}",)
-    else:
-        own, pins = (origin.path,), ()
-    if not plugin.offer.requirements.pip:
-        raise PrerequisiteError(f"the plugin {plugin.offer.name} does not say what its server needs")
-    return Software(
-        requirements=(*plugin.offer.requirements.pip, *pins),
-        wheels=own,
-        apt=plugin.offer.requirements.apt,
-        python=".".join(platform.python_version_tuple()[:2]),
-    )
+    match origin_of(found, wheels):
+        case FromWheel(path):
+            own, pins = (path,), ()
+        case FromIndex(source):
+            own, pins = (), (f"{target.entry.distribution} @ {source}" if source else _pin(found),)
+    return Software(requirements=(*service.requirements, *pins), wheels=own, python=_python())
+
+
+def _pin(found: metadata.Distribution) -> str:
+    return f"{canonicalize_name(found.metadata['Name'])}=={Version(found.version).public}"
+
+
+def _python() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
