@@ -14,6 +14,7 @@ from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
 from vivavoce.fallback.engine import DEFAULT_DEADLINES_S, FallbackEngine
 from vivavoce.fallback.members import Member, Members
+from vivavoce.isolation import load_isolated
 from vivavoce_api import EngineError, PredictsEndOfTurn, Progress, SessionContext, VivavoceError
 
 
@@ -143,15 +144,18 @@ async def _load_listed(key: str, choice: Choice, progress: LoadProgress) -> Any:
 
 
 async def load_choice(section: str, choice: Choice, progress: LoadProgress) -> Any:
-    """Prepare and load what `choice` names, in a thread. Raises `VivavoceError`.
+    """Prepare and load what `choice` names, in a thread, or in worker processes where it says so.
 
-    Cancelling can't stop the thread; the end of the event loop waits for it.
+    Raises `VivavoceError`. Cancelling can't stop the thread; the end of the event loop waits for it.
     """
 
     def of_section(step: str, done: int = 0, total: int | None = None) -> None:
         progress(section, step, done, total)
 
-    loaded = await asyncio.to_thread(_prepare_and_load, choice.offer, choice.options, of_section)
+    if choice.isolation == "none":
+        loaded = await asyncio.to_thread(_prepare_and_load, choice.offer, choice.options, of_section)
+    else:
+        loaded = await load_isolated(choice.entry, choice.options, choice.isolation, of_section)
     progress(section, "ready", 1, 1)
     return loaded
 
