@@ -40,7 +40,6 @@ class Members:
         self.all = tuple(members)
         self._takeovers: Counter[tuple[str, str, str]] = Counter()
         self._reloading: list[asyncio.Task[None]] = []
-        self._now = asyncio.get_running_loop().time
 
     async def load(self) -> None:
         """Load all; those that fail are tried again later, in a task that `close` ends.
@@ -116,7 +115,8 @@ class Members:
 
     def states(self) -> list[dict[str, Any]]:
         """Each member's state, in the order of the list: `ready`, `resting` (with the seconds left) or `not loaded`."""
-        return [_state(member, self._now()) for member in self.all]
+        now = asyncio.get_running_loop().time()
+        return [_state(member, now) for member in self.all]
 
 
 def _state(member: Member, now: float) -> dict[str, Any]:
