@@ -180,11 +180,8 @@ def _data_of(function: api_pb2.Function) -> api_pb2.FunctionData:
     data = api_pb2.FunctionData()
     for descriptor, value in function.ListFields():
         if descriptor.name in shared:
-            mine = getattr(data, descriptor.name)
-            if descriptor.label == descriptor.LABEL_REPEATED:
-                mine.MergeFrom(value)
-            elif descriptor.type == descriptor.TYPE_MESSAGE:
-                mine.CopyFrom(value)
+            if hasattr(value, "MergeFrom"):  # a message, a list or a map
+                getattr(data, descriptor.name).MergeFrom(value)
             else:
                 setattr(data, descriptor.name, value)
     data.ranked_functions.append(api_pb2.FunctionData.RankedFunction(rank=0, function=function))
