@@ -338,6 +338,17 @@ def test_what_can_not_be_said_goes_with_the_next_word(run: Any, variant: str) ->
     assert " ".join(span.text for chunk in chunks for span in chunk.spans) == "*** Well then."
 
 
+@pytest.mark.parametrize("variant", ["ws3", "v1"])
+def test_connection_that_fell_silent_is_not_used_again(run: Any, variant: str) -> None:
+    async def use(session: Any, stand_in: Any) -> int:
+        with pytest.raises(EngineTimeoutError):
+            await speak(session)
+        await asyncio.sleep(1)
+        return stand_in.connections
+
+    assert run(use, variant, voice="silent") == 2
+
+
 def test_sessions_are_limited_where_the_plan_is(run: Any, make_stand_in: Any) -> None:
     async def use() -> None:
         async with make_stand_in() as stand_in:

@@ -55,6 +55,7 @@ class RimeSession:
         self._closed = True
         for speaker in self._running:
             speaker.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._voice.close()
         self._on_close(self)
 

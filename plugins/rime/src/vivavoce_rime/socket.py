@@ -148,6 +148,7 @@ class Socket:
             async with asyncio.timeout(limit_s):
                 return await self._inbox.get()
         except TimeoutError:
+            self._connection.transport.abort()  # nobody knows what would come on it next
             raise late(what, limit_s) from None
 
     async def _cancel(self, context_id: str) -> None:
@@ -173,6 +174,8 @@ class Socket:
         except asyncio.QueueFull:
             self._fail(garbled(self._protocol.url.partition("?")[0]))
             self._connection.transport.abort()
+        finally:
+            self._fail(self._account.broke_off(""))
 
     def _fail(self, error: EngineError) -> None:
         if self._failure is None:
