@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +14,8 @@ from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
 from vivavoce.fallback.engine import DEFAULT_DEADLINES_S, FallbackEngine
 from vivavoce.fallback.members import Member, Members
-from vivavoce.isolation import load_isolated
-from vivavoce_api import EngineError, PredictsEndOfTurn, Progress, SessionContext, VivavoceError
+from vivavoce.isolation import load_isolated, prepare_isolated
+from vivavoce_api import EngineError, Offer, Options, PredictsEndOfTurn, Progress, SessionContext, VivavoceError
 
 
 class LoadProgress(Protocol):
@@ -38,17 +38,24 @@ class Engines:
     async def load(cls, definition: AgentDefinition, progress: LoadProgress) -> Engines:
         """Prepare and load all engines side by side, each in a thread. Where one fails, the others are closed again.
 
-        Raises `VivavoceError` (the first failure). Cancelling waits for the threads, which can't be stopped.
+        Raises `VivavoceError` (the first failure). Cancelling waits for the threads, which can't be stopped, and ends
+        worker processes.
         """
         engines = cls(chosen(definition), {}, definition.completeness == "llm")
         try:
-            async with asyncio.TaskGroup() as group:
-                for section, choice in engines.choices.items():
-                    group.create_task(engines._load_one(section, choice, progress, definition.limits.max_turn_s))
-        except* VivavoceError as failures:
+            await engines._load_all(progress, definition.limits.max_turn_s)
+        except BaseException:
             await engines.close()
-            raise failures.exceptions[0] from None
+            raise
         return engines
+
+    async def _load_all(self, progress: LoadProgress, max_turn_s: float) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for section, choice in self.choices.items():
+                    group.create_task(self._load_one(section, choice, progress, max_turn_s))
+        except* VivavoceError as failures:
+            raise failures.exceptions[0] from None
 
     async def _load_one(self, section: str, choice: Choice, progress: LoadProgress, max_turn_s: float) -> None:
         if choice.fallbacks:
@@ -160,13 +167,37 @@ async def load_choice(section: str, choice: Choice, progress: LoadProgress) -> A
     return loaded
 
 
-def _prepare_and_load(offer: Any, options: Any, progress: Progress) -> Any:
+async def prepare_choice(section: str, choice: Choice, progress: LoadProgress, *, rebuild: bool = False) -> None:
+    """Fetch or compile what `choice` needs, its environment too where it has one of its own (anew: `rebuild`).
+
+    Loads no engine. Raises `VivavoceError`. Cancelling can't stop the thread in which an engine prepares.
+    """
+
+    def of_section(step: str, done: int = 0, total: int | None = None) -> None:
+        progress(section, step, done, total)
+
+    if choice.isolation == "none":
+        await asyncio.to_thread(_prepare, choice.offer, choice.options, of_section)
+    else:
+        await prepare_isolated(choice.entry, choice.options, choice.isolation, of_section, rebuild=rebuild)
+    progress(section, "ready", 1, 1)
+
+
+def _prepare(offer: Offer, options: Options, progress: Progress) -> None:
+    _in_words(offer, "prepare", lambda: offer.prepare(options, progress))
+
+
+def _prepare_and_load(offer: Offer, options: Options, progress: Progress) -> Any:
+    _prepare(offer, options, progress)
+    return _in_words(offer, "load", lambda: offer.load(options, progress))
+
+
+def _in_words(offer: Offer, what: str, work: Callable[[], Any]) -> Any:
     try:
-        offer.prepare(options, progress)
-        return offer.load(options, progress)
+        return work()
     except VivavoceError:
         raise
     except Exception as error:
         raise EngineError(
-            f"{offer.kind.value} '{offer.name}' failed to load: {type(error).__name__}: {error}"
+            f"{offer.kind.value} '{offer.name}' failed to {what}: {type(error).__name__}: {error}"
         ) from error

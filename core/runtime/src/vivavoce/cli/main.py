@@ -18,6 +18,7 @@ from vivavoce.cli.doctor import doctor
 from vivavoce.cli.logs import configure_logging
 from vivavoce.cli.output import show_error
 from vivavoce.cli.plugins import plugins
+from vivavoce.cli.prepare import prepare
 from vivavoce.cli.run import run
 from vivavoce.cli.schema import schema
 from vivavoce.cli.talk import talk
@@ -72,7 +73,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for command in (run, talk, check, plugins, schema, deploy, doctor):
+    for command in (run, talk, check, prepare, plugins, schema, deploy, doctor):
         app.command()(command)
     app.add_typer(create_bench(), name="bench")
     return app

@@ -64,7 +64,7 @@ def damage_of(folder: Path) -> str | None:
 async def _build(recipe: Recipe, progress: Progress) -> None:
     folder = recipe.folder
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    await run_uv(["venv", str(folder), "--python", _interpreter(recipe.python)], folder.parent, progress)
+    await run_uv(["venv", "--quiet", str(folder), "--python", _interpreter(recipe.python)], folder.parent, progress)
     arguments = await asyncio.to_thread(_install_arguments, recipe)
     await run_uv(["pip", "install", "--python", str(_python(folder)), *arguments], folder, progress)
     if recipe.install_order is not None:

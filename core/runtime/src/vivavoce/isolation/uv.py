@@ -60,7 +60,7 @@ async def run_uv(arguments: list[str], folder: Path, progress: Progress) -> None
     try:
         while line := (await process.stderr.readline()).decode(errors="replace"):
             lines = [*lines, line.rstrip()][-LAST_LINES:]
-            if line.strip() and not line.startswith(" "):
+            if line.strip() and not line.startswith((" ", "Using ")):
                 progress(line.strip())
         code = await process.wait()
     finally:
