@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from vivavoce_api.testing import (
+    IN_WORKER,
     LanguageModelConformance,
     SpeechToTextConformance,
     TextToSpeechConformance,
@@ -49,3 +52,26 @@ class TestTextToSpeechByClause(TextToSpeechConformance):
 class TestTextToSpeechByWord(TestTextToSpeechByClause):
     test_limit_s = 600
     options = {"streams_text": True, "chunk_ms": 500, "real_time_factor": 0.5}  # noqa: RUF012
+
+
+@pytest.mark.slow
+class TestSpeechToTextInWorker(SpeechToTextConformance):
+    """A worker takes real time, so that here and below the simulated times are short."""
+
+    plugin = "simulated"
+    ways = (IN_WORKER,)
+    options = {"pass_ms": 5}  # noqa: RUF012
+
+
+@pytest.mark.slow
+class TestLanguageModelInWorker(LanguageModelConformance):
+    plugin = "simulated"
+    ways = (IN_WORKER,)
+
+
+@pytest.mark.slow
+class TestTextToSpeechInWorker(TextToSpeechConformance):
+    plugin = "simulated"
+    ways = (IN_WORKER,)
+    options = {"streams_text": True, "real_time_factor": 0.02}  # noqa: RUF012
+    min_ms_per_character = 60

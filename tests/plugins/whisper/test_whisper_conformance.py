@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from vivavoce_api import AudioChunk
-from vivavoce_api.testing import LoadedEngine, SpeechToTextConformance
+from vivavoce_api.testing import HERE, IN_WORKER, LoadedEngine, SpeechToTextConformance
 from vivavoce_api.testing.sound import read_wav
 
 SPEECH = Path(__file__).parents[2] / "data" / "speech"
@@ -18,6 +18,7 @@ SPEECH = Path(__file__).parents[2] / "data" / "speech"
 @pytest.mark.slow
 class TestWhisper(SpeechToTextConformance):
     plugin = "whisper"
+    ways = (HERE, IN_WORKER)
     options = {"device": "cpu"}  # noqa: RUF012 - the kit's ClassVar
     reference = "We asked over 20 different people, and they all said it was his."
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from itertools import count
 from typing import Any, ClassVar, TypeVar
 
 import pytest
 from pydantic import ValidationError
 
-from vivavoce_api.catalog import Catalog
+from vivavoce_api.catalog import Catalog, Entry
 from vivavoce_api.errors import EngineBusyError
 from vivavoce_api.offers import Kind, Offer, Options, no_progress
 from vivavoce_api.session import SessionContext
@@ -21,6 +22,12 @@ _T = TypeVar("_T")
 SESSIONS = 20
 OPENING_LIMIT_S = 5.0
 MAX_SESSIONS_TRIED = 64
+
+HERE, IN_WORKER = "here", "in a worker"
+"""Where the engine under test runs; see `EngineConformance.ways`."""
+
+WORKER_LOADERS = "vivavoce.isolation"
+"""Entry-point group by which the runtime, if it is installed, loads engines in worker processes."""
 
 
 @dataclass
@@ -33,6 +40,7 @@ class LoadedEngine:
     runner: asyncio.Runner
     report_lines: list[str]
     test_limit_s: float
+    way: str = HERE
     _ids: Iterator[int] = field(default_factory=count)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -45,7 +53,8 @@ class LoadedEngine:
 
     def report(self, what: str, duration_ms: float) -> None:
         """Add a measurement to pytest's summary."""
-        self.report_lines.append(f"{self.offer.kind.value} {self.offer.name}: {what} {duration_ms:.0f} ms")
+        where = "" if self.way == HERE else f" {self.way}"
+        self.report_lines.append(f"{self.offer.kind.value} {self.offer.name}{where}: {what} {duration_ms:.0f} ms")
 
 
 class EngineConformance:
@@ -54,21 +63,23 @@ class EngineConformance:
     Set `plugin` to the offer's name in the installed catalog, or override `make_offer`; set `options` to what
     the YAML would say, or override `make_options`. `test_limit_s` bounds every test, `cancel_limit_ms` how long
     stopping may take.
+
+    `ways` says where the engine runs: `HERE`, in the tests' process, as always; with `(HERE, IN_WORKER)` each test runs
+    a second time with the engine in a worker process, as `isolation: process` has it. That needs the runtime
+    (`pip install vivavoce`) and an installed plugin, and takes real time.
     """
 
     kind: ClassVar[Kind]
     capabilities_type: ClassVar[type | None] = None
     plugin: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Any]] = {}
+    ways: ClassVar[tuple[str, ...]] = (HERE,)
     test_limit_s: ClassVar[float] = 120.0
     cancel_limit_ms: ClassVar[float] = 100.0
 
     def make_offer(self) -> Offer:
         """The offer under test."""
-        catalog = Catalog.installed()
-        entry = catalog.get(self.kind, self.plugin)
-        assert entry is not None, f"no {self.kind.value} plugin '{self.plugin}' is installed; broken: {catalog.broken}"
-        return entry.offer
+        return installed_entry(self.kind, self.plugin).offer
 
     def make_options(self, offer: Offer) -> Options:
         """The options it is loaded with."""
@@ -138,16 +149,36 @@ class EngineConformance:
         vivavoce_loaded.run(one_too_many())
 
 
+def installed_entry(kind: Kind, name: str) -> Entry:
+    """What is installed under this name."""
+    catalog = Catalog.installed()
+    entry = catalog.get(kind, name)
+    assert entry is not None, f"no {kind.value} plugin '{name}' is installed; broken: {catalog.broken}"
+    return entry
+
+
 @contextmanager
-def loaded_engine(conformance: EngineConformance, report_lines: list[str]) -> Iterator[LoadedEngine]:
+def loaded_engine(conformance: EngineConformance, report_lines: list[str], way: str = HERE) -> Iterator[LoadedEngine]:
     """Prepare and load in a thread, as the runtime does; close twice at the end, for that must be harmless."""
     offer = conformance.make_offer()
     options = conformance.make_options(offer)
+    load = _load_here if way == HERE else _load_in_worker
     with asyncio.Runner(loop_factory=conformance.make_loop) as runner:
-        runner.run(asyncio.to_thread(offer.prepare, options, no_progress))
-        engine = runner.run(asyncio.to_thread(offer.load, options, no_progress))
+        engine = runner.run(load(offer, options))
         try:
-            yield LoadedEngine(offer, options, engine, runner, report_lines, conformance.test_limit_s)
+            yield LoadedEngine(offer, options, engine, runner, report_lines, conformance.test_limit_s, way)
         finally:
             runner.run(engine.close())
             runner.run(engine.close())
+
+
+async def _load_here(offer: Offer, options: Options) -> Any:
+    await asyncio.to_thread(offer.prepare, options, no_progress)
+    return await asyncio.to_thread(offer.load, options, no_progress)
+
+
+async def _load_in_worker(offer: Offer, options: Options) -> Any:
+    loaders = metadata.entry_points(group=WORKER_LOADERS, name="load")
+    assert loaders, "only the runtime runs engines in workers: pip install vivavoce"
+    (loader,) = loaders
+    return await loader.load()(installed_entry(offer.kind, offer.name), options, "process", no_progress)

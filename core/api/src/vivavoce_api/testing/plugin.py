@@ -16,8 +16,16 @@ def vivavoce_loaded(request: pytest.FixtureRequest) -> Iterator[Any]:
     from vivavoce_api.testing.engine import loaded_engine
 
     assert request.cls is not None, "only for methods of conformance classes"
-    with loaded_engine(request.cls(), request.config.stash.setdefault(REPORT, [])) as loaded:
+    lines = request.config.stash.setdefault(REPORT, [])
+    with loaded_engine(request.cls(), lines, *filter(None, [getattr(request, "param", None)])) as loaded:
         yield loaded
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a conformance class that names several ways, or another than the usual one, in each of them."""
+    ways = getattr(metafunc.cls, "ways", ())
+    if "vivavoce_loaded" in metafunc.fixturenames and ways not in ((), ("here",)):
+        metafunc.parametrize("vivavoce_loaded", ways, indirect=True, scope="class")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
