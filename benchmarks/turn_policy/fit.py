@@ -75,6 +75,7 @@ STYLES = (
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
+AS_USER = "both, as user"
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
 
 
@@ -90,8 +91,8 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(path: Path) -> Silences:
-    """The silences of a file; every third sentence is held out."""
+def read(path: Path, text: str = "text_probability") -> Silences:
+    """The silences of a file, with the column `text` for the text signal; every third sentence is held out."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
     fluent = {(row["source"], row["speaker"]) for row in rows if row["kind"] == "splice"}
@@ -105,7 +106,7 @@ def read(path: Path) -> Silences:
         held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
         audio=log_odds(column("audio_64"), AUDIO_FLOOR),
-        text=log_odds(column("text_probability"), TEXT_FLOOR),
+        text=log_odds(column(text), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
     )
@@ -185,11 +186,17 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
+def judged(text: str) -> dict[str, Silences]:
+    """What the fit is judged on, with this column for the text signal."""
+    known = read(HERE / "features.csv", text)
+    real = {path.stem: read(path, text) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+    return {"held out": known.only(known.held_out)} | real
+
+
 def main() -> None:
     """Fit and judge."""
     known = read(HERE / "features.csv")
-    learnt, judges = known.only(~known.held_out), {"held out": known.only(known.held_out)}
-    judges |= {path.stem: read(path) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+    learnt, judges, as_user = known.only(~known.held_out), judged("text_probability"), judged("text_as_user")
     lines, curve = [], []
     for name, signals in SIGNALS.items():
         model = fitted(learnt, signals)
@@ -201,6 +208,12 @@ def main() -> None:
             for judge, silences in judges.items():
                 cells = row(silences, waits(model.log_odds(silences), bar, style))
                 lines.append(f"| {name} | {style.name} | {judge} | {cells} |")
+            for judge, silences in as_user.items() if name == "both" else ():
+                cells = row(silences, waits(model.log_odds(silences), bar, style))
+                lines.append(f"| {AS_USER} | {style.name} | {judge} | {cells} |")
+        if name == "both":
+            areas = ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in as_user.items())
+            print(f"    {AS_USER}: ends above pauses: {areas}")
         for bar in CURVE_BARS:
             for judge, silences in judges.items():
                 cells = row(silences, waits(model.log_odds(silences), bar, CURVE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from vivavoce_llamacpp.options import LlamaCppOptions
@@ -62,9 +63,11 @@ class Ears:
         return np.array(voiced)
 
 
-async def text_probabilities(asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+async def text_probabilities(
+    asked: Sequence[tuple[str, str]], read_as: Literal["user", "assistant"]
+) -> dict[tuple[str, str], float]:
     """The language model's probability that the user's message ends, for pairs of (agent's words, user's words)."""
-    engine = load_language_model(LlamaCppOptions(), _quiet)
+    engine = load_language_model(LlamaCppOptions(reads_user_as=read_as), _quiet)
     try:
         session = await engine.open_session(SessionContext("turn-policy"))
         known: dict[tuple[str, str], float] = {}

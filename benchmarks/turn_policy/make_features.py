@@ -33,7 +33,11 @@ CLIP_ROOMS, READER_ROOMS = 3, 2
 
 @dataclass
 class Row:
-    """One silence. `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay."""
+    """One silence.
+
+    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the last two: the
+    text signal, with the words put to the model as the assistant's or as the user's.
+    """
 
     source: str
     speaker: str
@@ -46,6 +50,7 @@ class Row:
     audio_64: float
     audio_192: float | None
     text_probability: float | None = None
+    text_as_user: float | None = None
 
 
 def main() -> None:
@@ -173,12 +178,14 @@ def voiced_part(sound: Sound) -> Sound:
 
 def write(path: Path, rows: list[Row]) -> None:
     """Ask the language model for all texts at once, and save."""
-    known = asyncio.run(text_probabilities([(row.agent, row.text) for row in rows]))
+    asked = [(row.agent, row.text) for row in rows]
+    known, as_user = (asyncio.run(text_probabilities(asked, role)) for role in ("assistant", "user"))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
         writer.writeheader()
         for row in rows:
             row.text_probability = round(known[row.agent, row.text], 5)
+            row.text_as_user = round(as_user[row.agent, row.text], 5)
             writer.writerow(asdict(row))
     print(f"{path.name}: {len(rows)} silences")
 

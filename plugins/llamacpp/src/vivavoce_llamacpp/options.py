@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from vivavoce_api import Options
@@ -28,6 +30,10 @@ class LlamaCppOptions(Options):
 
     max_tokens: int = Field(default=200, ge=1, le=8192)
     """Longest reply, in tokens."""
+
+    reads_user_as: Literal["user", "assistant"] = "user"
+    """In whose name the model reads the user's words when it is asked whether they are complete. `user` shares the
+    reply's prompt and cache; `assistant` tells ends from pauses better, for a model that does nothing else."""
 
     first_token_timeout_s: float = Field(default=60.0, gt=0, le=600)
     """Seconds to wait for the first words of a reply."""

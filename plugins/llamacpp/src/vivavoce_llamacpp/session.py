@@ -97,14 +97,13 @@ class LlamaCppSession:
         return end_probability(completion)
 
     async def _prompt_before(self, messages: Sequence[Message]) -> str:
-        """The prompt, as the model's template writes it, up to the first word of what the user says after `messages`.
+        """The prompt, as the model's template writes it, up to the first word of what is said after `messages`.
 
-        The server's own way of continuing a message would take it for the assistant's: another prompt, which shares
-        no cache with the reply's. The newest rendering is kept: a turn asks many times.
+        The newest rendering is kept: a turn asks many times.
         """
         asked = {"messages": [wire_message(message) for message in messages], **wire_tools(self._tools)}
         if self._rendered is None or self._rendered[0] != asked:
-            words = {"role": "user", "content": PLACEHOLDER}
+            words = {"role": self._options.reads_user_as, "content": PLACEHOLDER}
             body = {**asked, "messages": [*asked["messages"], words], "add_generation_prompt": False}
             client = self._client()
             url = str(client.base_url.join("/apply-template"))
