@@ -8,6 +8,8 @@ import pytest
 
 from vivavoce_api import Offer, Options
 from vivavoce_api.testing import (
+    HERE,
+    IN_WORKER,
     LanguageModelConformance,
     SpeechToTextConformance,
     TextToSpeechConformance,
@@ -18,10 +20,12 @@ from vivavoce_api.testing import (
 
 class TestSilero(VoiceActivityConformance):
     plugin = "silero"
+    ways = (HERE, IN_WORKER)
 
 
 class TestSmartTurn(TurnDetectorConformance):
     plugin = "smart-turn"
+    ways = (HERE, IN_WORKER)
 
 
 @pytest.mark.slow
