@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -50,12 +50,14 @@ class Engine:
     refusals: list[Exception] = field(default_factory=list)
     delay_ms: float = 100.0
     max_sessions: int | None = None
+    asked: int = 0
     opened: list[Any] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
     running: int = 0
     is_closed: bool = False
 
     async def open_session(self, context: Any) -> Any:
+        self.asked += 1
         if self.refusals:
             raise self.refusals.pop(0)
         if self.max_sessions is not None and len(self.opened) >= self.max_sessions:
@@ -209,7 +211,12 @@ def offer(engine: Engine) -> Offer:
     return Offer(kind, engine.name, "a fake", Options, lambda options, progress: engine, capabilities())
 
 
-def member(engine: Engine, load_errors: Sequence[Exception] = (), deadline_s: float = 1.0) -> Member:
+def member(
+    engine: Engine,
+    load_errors: Sequence[Exception] = (),
+    deadline_s: float = 1.0,
+    parameters: tuple[str, ...] = (),
+) -> Member:
     errors = list(load_errors)
 
     async def load() -> Engine:
@@ -217,7 +224,7 @@ def member(engine: Engine, load_errors: Sequence[Exception] = (), deadline_s: fl
             raise errors.pop(0)
         return engine
 
-    return Member(engine.name, offer(engine), deadline_s, load)
+    return Member(engine.name, replace(offer(engine), session_parameters=parameters), deadline_s, load)
 
 
 def in_a_list(*engines: Engine | Member, max_turn_s: float = 60) -> FallbackEngine:

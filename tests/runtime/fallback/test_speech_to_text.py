@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vivavoce_api import AudioChunk, EngineError, Flush, SessionContext
+from vivavoce_api import AudioChunk, EngineError, Flush, SessionContext, Transcript
 
 CHUNK = AudioChunk.silence(20, 16_000)
 
@@ -109,6 +109,19 @@ def test_what_comes_after_the_last_flush_is_in_the_final(kit):
     other = kit.ear("other", partials=False)
     heard, _ = listen(kit, [kit.ear("one", [kit.broken]), other], 400, Flush(), 400)
     assert heard[-1][1:] == ("other 800", True)
+
+
+def test_what_is_known_is_not_taken_back(kit):
+    other = kit.ear("other")
+
+    async def listen_eagerly(audio):
+        yield Transcript("oth", 20)
+        async for item in answer(audio):
+            yield item
+
+    answer, other.listen = other.listen, listen_eagerly
+    heard, _ = listen(kit, [kit.ear("one", [(1, kit.broken)]), other], 400, Flush(), "500")
+    assert [text for _, text, _ in heard] == ["one 400", "other 400", "other 400"]
 
 
 def test_a_stream_without_a_final_is_a_failure(kit):

@@ -134,10 +134,12 @@ def test_text_without_a_word_is_no_fault(kit):
 
 def test_a_failed_one_rests_is_tried_again_and_comes_back(kit):
     one, other = kit.voice("one", [kit.broken, kit.broken]), kit.voice("other")
-    replies(kit, one, other, count=9, pause_s=0.9)
+    _, engine = replies(kit, one, other, count=9, pause_s=0.9)
     # Replies begin at 0, 1000, 2000 ... ms: the rest of 2 s ends at 2000, the second one of 4 s at 6000 ms.
     assert one.calls == [0, 2000, 6000, 7000, 8000]
     assert other.calls == [0, 1000, 2000, 3000, 4000, 5000]
+    assert engine.members.all[0].health.rest_s(0) is None
+    assert engine.members.all[0].health.failures == 0
 
 
 def test_while_one_conversation_tries_it_the_others_do_not(kit):
@@ -189,7 +191,7 @@ def test_a_full_one_is_passed_over_without_a_rest_and_asked_again_soon(kit):
         second = await engine.open_session(SessionContext("second"))
         await say(second)
         assert spoken(await say(first))
-        assert len(one.calls) == 1
+        assert (len(one.calls), one.asked) == (1, 2)
         one.opened.clear()
         await asyncio.sleep(2)
         await say(second)
@@ -215,6 +217,27 @@ def test_where_all_are_full_the_client_is_told(kit):
         await engine.close()
 
     kit.run(speak)
+
+
+def test_each_is_told_its_own_parameters_and_one_that_refuses_them_later_is_left_out(kit):
+    one, picky = kit.voice("one", [kit.broken]), kit.voice("picky", refusals=[ClientError("no such voice")])
+    last = kit.voice("last")
+
+    async def speak():
+        engine = kit.in_a_list(kit.member(one, parameters=("speed",)), kit.member(picky, parameters=("tone",)), last)
+        session = await opened(engine, speed="2", tone="high", other="x")
+        chunks = [await say(session), await say(session)]
+        await session.close()
+        states = engine.members.states()
+        await engine.close()
+        return chunks, states
+
+    chunks, states = kit.run(speak)
+    assert all(spoken(reply) for reply in chunks)
+    assert one.opened[0].parameters == {"speed": "2"}
+    assert last.opened[0].parameters == {}
+    assert picky.asked == 1
+    assert states[1]["state"] == "ready"
 
 
 def test_a_refused_parameter_is_the_clients_error(kit):
@@ -333,6 +356,50 @@ def test_cancelling_closes_what_runs_and_blames_nobody(kit, fault):
         return states
 
     assert [state["state"] for state in kit.run(speak)] == ["ready", "ready"]
+    assert other.calls == []
+
+
+def test_one_that_was_tried_by_a_call_that_was_cancelled_is_tried_again(kit):
+    one, other = kit.voice("one", [kit.broken, kit.hang]), kit.voice("other")
+
+    async def speak():
+        engine = kit.in_a_list(kit.member(one, deadline_s=30), other)
+        session = await opened(engine)
+        await say(session)
+        await asyncio.sleep(2)
+        task = asyncio.create_task(say(session))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        await say(session)
+        await session.close()
+        await engine.close()
+
+    kit.run(speak)
+    assert len(one.calls) == 3
+    assert len(other.calls) == 1
+
+
+def test_a_pause_in_the_text_after_the_first_chunk_is_no_fault(kit):
+    one, other = kit.voice("one"), kit.voice("other")
+
+    async def speak():
+        engine = kit.in_a_list(one, other)
+        session = await opened(engine)
+        chunks = await say(session, ["One long clause, ", "two, ", "three"], every_ms=5000)
+        await session.close()
+        await engine.close()
+        return chunks
+
+    assert spoken(kit.run(speak)) == "One long clause, two, three"
+    assert other.calls == []
+
+
+def test_a_text_that_was_too_long_to_keep_cannot_be_taken_over(kit, monkeypatch):
+    monkeypatch.setattr("vivavoce.fallback.text_to_speech.MAX_TEXT_CHARS", 10)
+    one, other = kit.voice("one", [(8, kit.broken)]), kit.voice("other")
+    with pytest.raises(EngineError, match="it broke"):
+        replies(kit, one, other)
     assert other.calls == []
 
 

@@ -164,10 +164,7 @@ class Attempts:
 
     def _is_free(self, member: Member, now: float) -> bool:
         return (
-            member.engine is not None
-            and member.health.is_open(now)
-            and self._busy_until.get(member.name, now) <= now
-            and member.name not in self._refused
+            member.engine is not None and member.health.is_open(now) and self._busy_until.get(member.name, now) <= now
         )
 
     def _begin(self, member: Member) -> Trial:

@@ -45,7 +45,7 @@ class _Utterance:
         self._deadline = Deadline(None)
         self._audio_ms = 0.0
         self._covered_ms = 0.0
-        self._asked_ms: list[float] = []
+        self._asked_ms: float | None = None
         self._flushes = 0
 
     @property
@@ -73,8 +73,9 @@ class _Utterance:
 
     def given(self, item: Transcript) -> None:
         self._covered_ms = item.audio_ms
-        self._asked_ms = [ms for ms in self._asked_ms if not item.final and ms > item.audio_ms + ROUNDING_MS]
-        self._deadline.stop()
+        if self._asked_ms is not None and item.audio_ms + ROUNDING_MS >= self._asked_ms:
+            self._asked_ms = None
+        self._deadline.stop()  # any transcript is a sign of life
         self._consider_deadline()
 
     def _came(self, item: AudioChunk | Flush | None) -> None:
@@ -83,11 +84,11 @@ class _Utterance:
             self._audio_ms += item.duration_ms
             return
         self._flushes += item is not None
-        self._asked_ms = [*self._asked_ms[:1], self._audio_ms]  # the oldest that waits, and the newest
+        self._asked_ms = self._audio_ms
         self._consider_deadline()
 
     def _consider_deadline(self) -> None:
-        if self._asked_ms:
+        if self._asked_ms is not None:
             self._deadline.start()
 
     async def _sound(self) -> AsyncIterator[AudioChunk | Flush]:
