@@ -88,6 +88,8 @@ class StandIn:
         if self.failures_left:
             self.failures_left -= 1
             return _send_json(writer, 503, {"error": {"message": "loading"}})
+        if model.startswith("fits-") and len(request.body["messages"]) > int(model.removeprefix("fits-")):
+            model = "overflow"
         if model in REFUSALS:
             status, message = REFUSALS[model]
             return _send_json(writer, status, {"error": {"message": message}})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from vivavoce_vllm.engine import VllmEngine
+from vivavoce_vllm.failures import ContextOverflow
 from vivavoce_vllm.options import VllmOptions
 
 from vivavoce_api import (
@@ -125,11 +126,11 @@ def test_tools_and_their_results_are_sent(stand_in: Any) -> None:
     ("model", "kind", "words"),
     [
         ("401", EngineError, "wants an API key"),
-        ("404", EngineError, "no model '404'"),
+        ("404", EngineError, "has no model '404'; it has 'good'"),
         ("429", EngineBusyError, "429"),
         ("500", EngineError, "out of memory"),
         ("503", EngineUnavailableError, "not ready"),
-        ("overflow", EngineError, "too long for the model"),
+        ("overflow", ContextOverflow, "too long for the model"),
         ("bad", EngineError, "temperature is wrong"),
         ("redirect", EngineError, "redirects"),
         ("html", EngineError, "in the middle"),
@@ -189,6 +190,39 @@ def test_host_that_is_not_allowed_is_never_contacted(stand_in: Any) -> None:
     with pytest.raises(ClientError, match="does not allow"):
         run(stand_in, reply, {"vllm_url": stand_in.url}, base_url="http://elsewhere:8000", allowed_hosts=["gpu"])
     assert not stand_in.requests
+
+
+def test_conversation_that_is_too_long_is_sent_once_more_without_its_middle(stand_in: Any) -> None:
+    def turn(number: int) -> list[Message]:
+        return [Message("user", f"question {number}"), Message("assistant", f"answer {number}")]
+
+    history = [MESSAGES[0], *(message for number in range(10) for message in turn(number))]
+
+    async def talk(session: Any) -> None:
+        for number in (10, 11):
+            messages = [*history, *(turn(10) if number == 11 else []), Message("user", f"question {number}")]
+            async with aclosing(session.generate(messages)) as items:
+                assert [item async for item in items]
+        await session.warm(messages)
+
+    run(stand_in, talk, model="fits-12")
+    sent = [[one["content"] for one in request.body["messages"]] for request in stand_in.chats()]
+    assert [len(one) for one in sent] == [22, 10, 12, 12], "the second turn is cut without being refused"
+    assert sent[1][:2] == ["Be brief.", "question 6"]
+    assert sent[1][-1] == "question 10"
+    assert sent[2][:10] == sent[1], "the server finds its prefix again"
+    assert sent[3] == sent[2]
+
+
+def test_conversation_that_stays_too_long_is_refused_after_one_more_try(stand_in: Any) -> None:
+    async def talk(session: Any) -> None:
+        messages = [*MESSAGES, Message("assistant", "Yes?"), Message("user", "and so on")]
+        async with aclosing(session.generate(messages)) as items:
+            assert [item async for item in items]
+
+    with pytest.raises(ContextOverflow):
+        run(stand_in, talk, model="overflow")
+    assert [len(request.body["messages"]) for request in stand_in.chats()] == [4, 2]
 
 
 def test_request_is_repeated_before_the_first_word(stand_in: Any) -> None:

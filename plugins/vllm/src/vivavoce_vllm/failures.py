@@ -15,6 +15,14 @@ _STATUS = re.compile(r"^Error code: \d+ - ")  # the client library's, in front o
 _OVERFLOW = re.compile(r"context.?(length|size|window)|maximum.{0,20}(length|context)|too many tokens", re.IGNORECASE)
 
 
+class ContextOverflow(EngineError):
+    """The conversation is longer than the model's context."""
+
+
+class UnknownModel(EngineError):
+    """The server has no such model, or no such path at all."""
+
+
 def translated(error: openai.OpenAIError, server: Server, model: str | None, key_variable: str) -> EngineError:
     """The error of our tree for one of the client library. The message never holds the key."""
     match error:
@@ -52,7 +60,7 @@ def _refused(error: openai.APIStatusError, server: Server, model: str | None, ke
     if 300 <= status < 400:
         return EngineError(f"{server.url} redirects elsewhere, which is not followed; name the final URL.")
     if status == 404:
-        return EngineError(
+        return UnknownModel(
             f"{server.url} knows no model '{model}', or no chat completions.",
             fix=f"set llm.model to one that 'curl {server.url}/models' lists",
         )
@@ -75,7 +83,7 @@ def _unauthorized(server: Server, key_variable: str) -> EngineError:
 def _told(error: openai.APIError, server: Server, status: int | None = None) -> EngineError:
     words = quoted(error.message, server)
     if (status is None or status in (400, 413, 422)) and _OVERFLOW.search(error.message):
-        return EngineError(
+        return ContextOverflow(
             f"The conversation is too long for the model at {server.url}: {words}",
             fix="start a new conversation, lower llm.max_tokens, or raise the server's --max-model-len",
         )

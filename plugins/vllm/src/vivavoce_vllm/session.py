@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import openai
@@ -12,10 +12,12 @@ import openai
 from vivavoce_api.errors import EngineBusyError, EngineError, EngineUnavailableError
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec
 from vivavoce_vllm.chat import ReplyReader, end_probability, unfinished, wire_message, wire_tools
-from vivavoce_vllm.failures import translated
+from vivavoce_vllm.failures import ContextOverflow, UnknownModel, translated
 from vivavoce_vllm.in_flight import InFlight
 from vivavoce_vllm.options import VllmOptions
+from vivavoce_vllm.readiness import unknown_model
 from vivavoce_vllm.servers import Server
+from vivavoce_vllm.shortening import Shortening
 
 FIRST_PAUSE_S = 0.1
 """Wait before the first retry; each further one doubles it."""
@@ -33,6 +35,7 @@ class VllmSession:
         self._model = options.model
         self._headers: Any = {} if server.api_key else {"Authorization": openai.omit}
         self._tools: Sequence[ToolSpec] = ()
+        self._shortening = Shortening()
         self._in_flight = InFlight(
             lambda error: translated(error, self._server, self._model, self._options.api_key_env)
         )
@@ -42,10 +45,38 @@ class VllmSession:
     ) -> AsyncGenerator[Generated, None]:
         """Stream one reply; sent again, before its first item only, when the server is away or too busy.
 
+        A conversation that is too long for the model is sent once more without its middle; the instructions and what
+        was said last stay.
+
         Raises `EngineError`. Closing the iterator closes the connection, at which the server stops generating.
         """
         self._tools = tuple(tools)
         first_by_s = self._time_s() + self._options.first_token_timeout_s
+        begun = shortened = False
+        while True:
+            try:
+                async with aclosing(self._attempts(messages, first_by_s)) as items:
+                    async for item in items:
+                        begun = True
+                        yield item
+                return
+            except ContextOverflow:
+                if begun or shortened or not self._shortening.cut(messages):
+                    raise
+                shortened = True
+            except UnknownModel as error:
+                raise await self._named(error) from error
+
+    async def warm(self, messages: Sequence[Message]) -> None:
+        """Fill the server's prefix cache: a request for one token. Nothing where `warm_prefix` is off."""
+        if self._options.warm_prefix:
+            await self._complete(messages, {})
+
+    async def close(self) -> None:
+        """End the session and what it is generating. Idempotent."""
+        await self._in_flight.close()
+
+    async def _attempts(self, messages: Sequence[Message], first_by_s: float) -> AsyncGenerator[Generated, None]:
         for attempt in range(self._options.retries + 1):
             begun = False
             try:
@@ -60,15 +91,6 @@ class VllmSession:
                     raise
             async with self._in_flight.until(first_by_s, self._late):
                 await asyncio.sleep(pause_s)
-
-    async def warm(self, messages: Sequence[Message]) -> None:
-        """Fill the server's prefix cache: a request for one token. Nothing where `warm_prefix` is off."""
-        if self._options.warm_prefix:
-            await self._complete(messages, {})
-
-    async def close(self) -> None:
-        """End the session and what it is generating. Idempotent."""
-        await self._in_flight.close()
 
     async def _attempt(self, messages: Sequence[Message], first_by_s: float) -> AsyncGenerator[Generated, None]:
         reader, due_s, late = ReplyReader(), first_by_s, self._late
@@ -102,7 +124,7 @@ class VllmSession:
             self._model = await self._first_model()
         return {
             "model": self._model,
-            "messages": [wire_message(message) for message in messages],
+            "messages": [wire_message(message) for message in self._shortening.of(messages)],
             "extra_headers": self._headers,
             **wire_tools(self._tools),
         }
@@ -111,6 +133,16 @@ class VllmSession:
         async for model in self._client.models.list(extra_headers=self._headers):
             return model.id
         raise EngineError(f"The model server {self._server.url} lists no model.", fix="set llm.model")
+
+    async def _named(self, error: UnknownModel) -> EngineError:
+        """The error with the names of the models that the server has, where it tells them."""
+        names: list[str] = []
+        with suppress(EngineError):
+            async with self._in_flight.until(self._time_s() + self._options.connect_timeout_s, self._late):
+                names = [model.id async for model in self._client.models.list(extra_headers=self._headers)]
+        if not names or self._model in names:
+            return error
+        return EngineError(unknown_model(self._server.url, str(self._model), names), fix=f"set llm.model to {names[0]}")
 
     def _sampling(self) -> dict[str, Any]:
         options = self._options
