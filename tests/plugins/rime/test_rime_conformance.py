@@ -11,6 +11,7 @@ from vivavoce_api.testing import TextToSpeechConformance
 
 @pytest.fixture(scope="class", autouse=True)
 def served(request: pytest.FixtureRequest, served_stand_in: Any) -> Any:
+    assert request.cls is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RIME_API_KEY", "good-key")
         request.cls.options = served_stand_in.options(request.cls.variant)

@@ -93,6 +93,7 @@ def test_greeting_may_be_an_error() -> None:
 )
 def test_kinds_of_errors_of_v1(kind: str, expected: type[EngineError], retryable: bool) -> None:
     _, (error,) = V1_SLOW.read(json.dumps({"contextId": "c", "error": {"kind": kind, "message": "secret-key\nbad"}}))
+    assert isinstance(error, EngineError)
     assert type(error) is expected
     assert error.retryable is retryable
     assert "*** bad" in error.message
