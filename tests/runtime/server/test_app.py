@@ -51,6 +51,28 @@ def test_metrics_count_what_passes(get):
     assert "vivavoce_error_notices_total 1.0" in text
 
 
+def test_metrics_show_what_the_status_counts(server_kit):
+    agent = server_kit.agent()
+    agent.status = lambda: {
+        "speculation": {"wasted": 3, "wasted_pieces": 40, "wasted_audio_ms": 2500},
+        "engines": {
+            "stt": {"state": "ready"},
+            "tts[0]": {"name": "rime", "state": "resting"},
+            "tts[1]": {"name": "hibari", "state": "ready"},
+        },
+        "fallbacks": {"tts": [{"from": "rime", "to": "hibari", "reason": "timeout", "count": 2}]},
+    }
+    metrics = Metrics()
+    create_app(agent, metrics=metrics)
+    lines = metrics.exposition().decode().splitlines()
+    assert "vivavoce_speculations_wasted_total 3.0" in lines
+    assert "vivavoce_speculation_wasted_pieces_total 40.0" in lines
+    assert "vivavoce_speculation_wasted_audio_seconds_total 2.5" in lines
+    assert 'vivavoce_fallbacks_total{from="rime",reason="timeout",section="tts",to="hibari"} 2.0' in lines
+    assert 'vivavoce_listed_engine_ready{engine="rime",section="tts"} 0.0' in lines
+    assert 'vivavoce_listed_engine_ready{engine="hibari",section="tts"} 1.0' in lines
+
+
 def test_two_servers_in_one_process_count_apart(get):
     counted, fresh = Metrics(), Metrics()
     counted.session_opened()

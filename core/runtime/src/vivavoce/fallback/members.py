@@ -20,7 +20,7 @@ LONGEST_RELOAD_S = 300.0
 """The pause before loading is tried again doubles each time, from the first to the longest."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Member:
     """One plugin of the list. `engine` is None while it could not be loaded. `name` is unique in the list."""
 
@@ -95,7 +95,7 @@ class Members:
         await asyncio.gather(*(engine.close() for engine in engines), return_exceptions=True)
 
     def took_over(self, failed: Member, taker: Member, reason: str, error: Exception) -> None:
-        """Count and log that `taker` does what `failed` could not; `reason`: error, timeout or busy."""
+        """Count and log that `taker` does what `failed` could not; `reason`: error, timeout, busy, refused."""
         self._takeovers[(failed.name, taker.name, reason)] += 1
         words = error.message if isinstance(error, VivavoceError) else f"{type(error).__name__}: {error}"
         logger.warning("%s: %s takes over from %s: %s", self.section, taker.name, failed.name, words)
