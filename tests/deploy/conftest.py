@@ -17,6 +17,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from control_plane import ControlPlane, serving  # noqa: E402
 
+ENGINES = """stt: {plugin: simulated, script: words.json}
+llm: {plugin: vllm, base_url: "${VLLM_URL:-http://127.0.0.1:8001/v1}"}
+tts: {plugin: simulated}
+"""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -51,3 +56,17 @@ def modal(environment: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def therapist(tmp_path: Path) -> Path:
+    """A folder with `deploy/therapist.yaml`, and its agent with engines that are all installed, and a file."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "words.json").write_text("[]")
+    agent = (ROOT / "agents/therapist.yaml").read_text()
+    head, _, rest = agent.partition("stt:")
+    (tmp_path / "agents" / "therapist.yaml").write_text(head + ENGINES + rest[rest.index("\nturn:") :])
+    for name in ("therapist.yaml", "vllm.yaml"):
+        (tmp_path / "deploy" / name).write_text((ROOT / "deploy" / name).read_text())
+    return tmp_path

@@ -7,7 +7,10 @@ not answered here is an error for the client, and stands in `refused`: a test se
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import json
+import pickle
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +35,7 @@ class ControlPlane:
     deployed: dict[tuple[str, str], str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    last_refused: Any = None
     images: dict[str, api_pb2.Image] = field(default_factory=dict)
     mounts: dict[str, dict[str, str]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -40,6 +44,7 @@ class ControlPlane:
     function_ids: dict[str, str] = field(default_factory=dict)
     functions: dict[str, api_pb2.FunctionData] = field(default_factory=dict)
     published: list[api_pb2.AppPublishRequest] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
     apps: list[str] = field(default_factory=list)
     url: str = ""
     updated: threading.Event = field(default_factory=threading.Event)
@@ -73,7 +78,8 @@ class ControlPlane:
         return api_pb2.ClientHelloResponse()
 
     def AuthTokenGet(self, _: Any) -> Any:
-        return api_pb2.AuthTokenGetResponse(token="none")
+        claims = base64.urlsafe_b64encode(json.dumps({"exp": 2**40}).encode()).decode().rstrip("=")
+        return api_pb2.AuthTokenGetResponse(token=f"e30.{claims}.none")
 
     def EnvironmentGetOrCreate(self, _: Any) -> Any:
         settings = api_pb2.EnvironmentSettings(image_builder_version=BUILDER_VERSION)
@@ -156,6 +162,17 @@ class ControlPlane:
     def ClassCreate(self, _: Any) -> Any:
         return api_pb2.ClassCreateResponse(class_id="cs-1")
 
+    def FunctionMap(self, request: Any) -> Any:
+        (one,) = request.pipelined_inputs
+        self.started.append(self.function_ids[request.function_id])
+        started = api_pb2.FunctionPutInputsResponseItem(idx=one.idx, input_id="in-1")
+        return api_pb2.FunctionMapResponse(function_call_id="fc-1", pipelined_inputs=[started])
+
+    def FunctionGetOutputs(self, _: Any) -> Any:
+        result = api_pb2.GenericResult(status=SUCCESS.status, data=pickle.dumps("warm"))
+        output = api_pb2.FunctionGetOutputsItem(idx=0, result=result, data_format=api_pb2.DATA_FORMAT_PICKLE)
+        return api_pb2.FunctionGetOutputsResponse(outputs=[output], last_entry_id="1-0")
+
     def FunctionGet(self, request: Any) -> Any:
         url = self.deployed.get((request.app_name, request.object_tag))
         if url is None:
@@ -197,6 +214,7 @@ def _service(plane: ControlPlane) -> ModalClientBase:
             answer = getattr(plane, name, None)
             if answer is None:
                 plane.refused.append(name)
+                plane.last_refused = request
                 raise grpclib.GRPCError(grpclib.Status.UNIMPLEMENTED, f"the test control plane has no {name}")
             plane.calls.append(name)
             answered = answer(request)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from modal_proto import api_pb2
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.slow]
 
@@ -17,23 +14,6 @@ EXPECTED_CALLS = {
     *("FunctionPrecreate", "FunctionCreate", "ImageGetOrCreate", "SecretGetOrCreate", "VolumeGetOrCreate"),
     *("MountBatchedCheckExistence", "MountPutFile", "MountGetOrCreate", "FunctionGet"),
 }
-
-
-@pytest.fixture
-def therapist(tmp_path: Path) -> Path:
-    """`deploy/therapist.yaml` with an agent whose engines are all installed, and which names a file."""
-    (tmp_path / "deploy").mkdir()
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "words.json").write_text("[]")
-    agent = (ROOT / "agents/therapist.yaml").read_text()
-    head, _, rest = agent.partition("stt:")
-    engines = """stt: {plugin: simulated, script: words.json}
-llm: {plugin: vllm, base_url: "${VLLM_URL:-http://127.0.0.1:8001/v1}"}
-tts: {plugin: simulated}
-"""
-    (tmp_path / "agents" / "therapist.yaml").write_text(head + engines + rest[rest.index("\nturn:") :])
-    (tmp_path / "deploy" / "therapist.yaml").write_text((ROOT / "deploy/therapist.yaml").read_text())
-    return tmp_path
 
 
 def test_the_therapist_is_deployed_as_its_yaml_says(modal, plane, therapist):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,10 @@ from vivavoce_modal.options import ModalOptions
 
 @dataclass(frozen=True, slots=True)
 class BuiltApp:
-    """The app, and the function (or class) in it that serves."""
+    """The app, and the function in it that `modal run` and `modal shell` take."""
 
     app: modal.App
-    web: Any
+    warm: Any
 
 
 def build_app(deployment: Deployment, options: ModalOptions) -> BuiltApp:
@@ -30,8 +31,17 @@ def build_app(deployment: Deployment, options: ModalOptions) -> BuiltApp:
     secrets.append(modal.Secret.from_dict(dict(_environment(deployment, options))))
     resources = _resources(options, image, secrets)
     if isinstance(deployment.service, ModelService):
-        return BuiltApp(app, _serve_models(app, deployment.service, options, resources))
-    return BuiltApp(app, _serve_agent(app, deployment.service, options, resources))
+        _serve_models(app, deployment.service, options, resources)
+        return BuiltApp(app, _add_warm(app, model_server.warm, options, resources))
+    _serve_agent(app, deployment.service, options, resources)
+    return BuiltApp(app, _add_warm(app, container.warm, options, resources))
+
+
+def _add_warm(app: modal.App, warm: Callable[[], str], options: ModalOptions, resources: dict[str, Any]) -> Any:
+    """A function that starts the service once; on the first GPU, as `modal shell` takes no list."""
+    gpu = {"gpu": options.gpu[0] if isinstance(options.gpu, list) else options.gpu}
+    settings = _set({"region": options.region}) | {"name": "warm", "timeout": options.startup_timeout_s}
+    return app.function(**resources | _set(gpu), **settings)(warm)
 
 
 def _resources(options: ModalOptions, image: modal.Image, secrets: list[modal.Secret]) -> dict[str, Any]:
@@ -70,59 +80,58 @@ def _web_settings(options: ModalOptions) -> dict[str, Any]:
     )
 
 
-def _serve_agent(app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]) -> Any:
-    app.function(**resources, **_set({"region": options.region}), name="warm", timeout=options.startup_timeout_s)(
-        container.warm
-    )
+def _serve_agent(app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]) -> None:
     if options.server:
-        return _serve_on_a_port(app, service, options, resources)
-    if options.snapshot != "off":
-        return _serve_from_a_snapshot(app, service, options, resources)
-    decorated = modal.concurrent(**_concurrency(service, options))(
-        modal.asgi_app(label=options.web_label)(container.web)
-    )
-    return app.function(**resources, **_web_settings(options))(decorated)
+        _serve_on_a_port(app, service, options, resources)
+    elif options.snapshot != "off":
+        _serve_from_a_snapshot(app, service, options, resources)
+    else:
+        decorated = modal.concurrent(**_concurrency(service, options))(
+            modal.asgi_app(label=options.web_label)(container.web)
+        )
+        app.function(**resources, **_web_settings(options))(decorated)
 
 
 def _serve_from_a_snapshot(
     app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]
-) -> Any:
+) -> None:
     from vivavoce_modal.snapshot import snapshotted
 
     settings = _web_settings(options) | {"enable_memory_snapshot": True}
-    del settings["name"]
+    del settings["name"]  # a class has its own
     if options.snapshot == "gpu":
         settings["experimental_options"] = {"enable_gpu_snapshot": True}
     decorated = modal.concurrent(**_concurrency(service, options))(snapshotted(options.web_label))
-    return app.cls(**resources, **settings)(decorated)
+    app.cls(**resources, **settings)(decorated)
 
 
-def _serve_on_a_port(app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]) -> Any:
+def _serve_on_a_port(app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]) -> None:
     from vivavoce_modal.low_latency import DRAIN_S, PORT, LowLatencyServer
 
     concurrency = _concurrency(service, options)
-    return app.server(
+    settings = _scaling(options) | _set(
+        {"compute_region": options.region, "target_concurrency": concurrency.get("target_inputs")}
+    )
+    app.server(
         **resources,
-        **_scaling(options),
-        **_set({"compute_region": options.region}),
+        **settings,
         name=f"{options.label}-{options.method}",
         port=PORT,
         unauthenticated=True,
         startup_timeout=options.startup_timeout_s,
         exit_grace_period=DRAIN_S,
         max_concurrency=concurrency["max_inputs"],
-        target_concurrency=concurrency.get("target_inputs"),
     )(LowLatencyServer)
 
 
-def _serve_models(app: modal.App, service: ModelService, options: ModalOptions, resources: dict[str, Any]) -> Any:
-    sessions = options.max_sessions or model_server.MAX_REQUESTS
-    decorated = modal.concurrent(max_inputs=sessions, **_set({"target_inputs": options.target_sessions}))(
+def _serve_models(app: modal.App, service: ModelService, options: ModalOptions, resources: dict[str, Any]) -> None:
+    requests = options.max_sessions or model_server.MAX_REQUESTS
+    decorated = modal.concurrent(max_inputs=requests, **_set({"target_inputs": options.target_sessions}))(
         modal.web_server(service.port, startup_timeout=options.startup_timeout_s, label=options.web_label)(
             model_server.serve
         )
     )
-    return app.function(**resources, **_web_settings(options))(decorated)
+    app.function(**resources, **_web_settings(options))(decorated)
 
 
 def _concurrency(service: AgentService, options: ModalOptions) -> dict[str, int]:

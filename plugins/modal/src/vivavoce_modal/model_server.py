@@ -31,6 +31,21 @@ def serve() -> None:
 
     Raises `RuntimeError` where it ends before that, or takes too long: Modal shows that, and starts another container.
     """
+    _start()
+
+
+def warm() -> str:
+    """Start the server once and end it, for `modal run`: fills the volumes with weights and compiled kernels."""
+    started_s = time.monotonic()
+    process = _start()
+    process.terminate()
+    process.wait()
+    told = f"serving after {time.monotonic() - started_s:.1f} s"
+    print(told)
+    return told
+
+
+def _start() -> subprocess.Popen[bytes]:
     settings = json.loads(os.environ[VARIABLE])
     process = subprocess.Popen(settings["command"])
     deadline_s = time.monotonic() + settings["startup_s"]
@@ -43,6 +58,7 @@ def serve() -> None:
         except subprocess.TimeoutExpired:
             continue
         raise RuntimeError(f"the model server ended with exit code {code} while it started")
+    return process
 
 
 def _answers(url: str) -> bool:

@@ -8,7 +8,6 @@ from vivavoce_api import PrerequisiteError
 from vivavoce_api.deployment import AgentService, Deployment
 from vivavoce_modal.options import ModalOptions
 
-NOT_LOGGED_IN = "you are not logged in to Modal on this machine"
 MISSING = (modal.exception.NotFoundError, modal.exception.InvalidError)
 
 
@@ -17,7 +16,8 @@ def check(deployment: Deployment, options: ModalOptions) -> list[str]:
     try:
         modal.Client.from_env()
     except modal.exception.AuthError as error:
-        raise PrerequisiteError(f"{NOT_LOGGED_IN}: {error}", fix="modal setup") from None
+        why = "" if str(error).startswith("Token missing") else f": {error}"
+        raise PrerequisiteError(f"you are not logged in to Modal on this machine{why}", fix="modal setup") from None
     for name, variables in deployment.secrets.items():
         _check_secret(name, variables)
     if isinstance(deployment.service, AgentService) and options.model_server is not None:
