@@ -72,10 +72,21 @@ class RunsModelServer(Protocol):
     `vivavoce serve-llm` runs what it says on this machine, a deployment (`model_server: {plugin: ..., ...}`) elsewhere.
     """
 
-    def model_service(self, gpu: str | None = None) -> ModelService:
+    def model_service(
+        self, gpu: str | None = None, *, beside: Mapping[str, int] | None = None, host: str = "0.0.0.0"
+    ) -> ModelService:
         """The server, with the flags for `gpu` (a name as A100 or H100:2; None: unknown). Loads and contacts nothing.
 
-        Raises `ConfigurationError` where the options don't say enough, such as which model.
+        `beside`: plugins that share the card, and the number of processes of each. `host`: the address it listens on.
+        Raises `ConfigurationError` where the options don't say enough, such as which model, or it can't fit.
+        """
+        ...
+
+    async def wait_for_server(self, url: str | None = None, *, within_s: float) -> str:
+        """Wait until the server at `url` (None: the one that the options name) is ready; the name of its model.
+
+        Raises `EngineTimeoutError` after `within_s` seconds, and `EngineError` where it refuses the key or has another
+        model than the options name, which the message then names.
         """
         ...
 

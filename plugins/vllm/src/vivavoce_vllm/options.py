@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from vivavoce_api import Options
+from vivavoce_api.deployment import ModelService
 from vivavoce_vllm.servers import ServerUrl, checked_host
+from vivavoce_vllm.serving import ServedModel, service_of
+
+DEFAULT_PORT = 8000
+
+
+class ServerOptions(Options):
+    """How vLLM itself is run, by `vivavoce serve-llm` or in a deployment; a client of a running server needs none."""
+
+    max_model_len: int = Field(default=4096, ge=512, le=1_000_000)
+    """Tokens that the conversation and the reply may have together. More costs memory for each conversation."""
+
+    memory_share: float | None = Field(default=None, gt=0, le=0.97)
+    """Part of the card's memory that vLLM takes. Default: what the agent's other engines leave, at most 0.9."""
+
+    quantization: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
+    """Quantise the weights while loading, such as fp8; quantised models say so themselves."""
+
+    load_format: Literal["auto", "dummy"] = "auto"
+    """dummy: random weights, to measure speed without a download."""
+
+    tool_call_parser: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
+    """How the model writes tool calls, such as hermes. Default: known for Qwen, Llama 3 and Mistral."""
+
+    extra_args: tuple[str, ...] = Field(default=(), max_length=64)
+    """Further arguments of `vllm serve`, such as [--seed, "1"]."""
 
 
 class VllmOptions(Options):
@@ -57,6 +84,28 @@ class VllmOptions(Options):
 
     predict_end_of_turn: bool = True
     """Ask the model whether the user has finished. Needs vLLM or llama.cpp (`continue_final_message`)."""
+
+    server: ServerOptions = ServerOptions()
+    """How the server is run, where vivavoce runs it."""
+
+    def model_service(
+        self, gpu: str | None = None, *, beside: Mapping[str, int] | None = None, host: str = "0.0.0.0"
+    ) -> ModelService:
+        """The `vllm serve` command for a card, as `vivavoce_api.deployment.RunsModelServer` says.
+
+        Raises `ConfigurationError` where no model is named, or it does not fit.
+        """
+        server = self.server
+        port = ServerUrl.parse(self.base_url).port if self.base_url is not None else DEFAULT_PORT
+        model = ServedModel(self.model, server.max_model_len, server.quantization, server.tool_call_parser)
+        extra = (*(("--load-format", "dummy") if server.load_format == "dummy" else ()), *server.extra_args)
+        return service_of(model, gpu, beside or {}, server.memory_share, (host, port), extra)
+
+    async def wait_for_server(self, url: str | None = None, *, within_s: float) -> str:
+        """Wait until the server serves and has the model, as `vivavoce_api.deployment.RunsModelServer` says."""
+        from vivavoce_vllm.readiness import wait_for_server
+
+        return await wait_for_server(url or self.base_url, self.model, self.api_key_env, within_s)
 
     @field_validator("base_url")
     @classmethod

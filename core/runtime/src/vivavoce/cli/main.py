@@ -21,6 +21,7 @@ from vivavoce.cli.plugins import plugins
 from vivavoce.cli.prepare import prepare
 from vivavoce.cli.run import run
 from vivavoce.cli.schema import schema
+from vivavoce.cli.serve_llm import serve_llm
 from vivavoce.cli.talk import talk
 from vivavoce_api import VivavoceError
 
@@ -73,7 +74,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for command in (run, talk, check, prepare, plugins, schema, deploy, doctor):
+    for command in (run, talk, check, prepare, plugins, schema, serve_llm, deploy, doctor):
         app.command()(command)
     app.add_typer(create_bench(), name="bench")
     return app
