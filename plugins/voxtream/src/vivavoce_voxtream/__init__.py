@@ -1,0 +1,1 @@
+"""VoXtream text-to-speech for vivavoce."""
