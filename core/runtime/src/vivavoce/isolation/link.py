@@ -43,6 +43,7 @@ class Link(asyncio.Protocol):
         self._numbers = count(1)
         self._heard = True
         self._silent_looks = 0
+        self._next_look: asyncio.TimerHandle | None = None
 
     async def start(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Have the worker carry out an order; returns what it says of its engine. Raises `VivavoceError`."""
@@ -51,6 +52,7 @@ class Link(asyncio.Protocol):
         await asyncio.wait({self._started, self.lost}, return_when=asyncio.FIRST_COMPLETED)
         if not self._started.done():
             raise self.lost.result()
+        self._look()  # from now on it must not be silent for as long as while it started
         return self._started.result()
 
     def begin(self, values: Mapping[str, Any], argument: object = None) -> Call:
@@ -147,6 +149,8 @@ class Link(asyncio.Protocol):
 
     def _look(self) -> None:
         """Look whether anything was heard since the last look."""
+        if self._next_look is not None:
+            self._next_look.cancel()
         if self.lost.done():
             return
         limit_s = self.patience.silence_s if self._started.done() else self.patience.start_s
@@ -155,4 +159,4 @@ class Link(asyncio.Protocol):
         if self._silent_looks >= LOOKS:
             self.break_off(f"gave no sign of life for {limit_s:g} s")
         else:
-            asyncio.get_running_loop().call_later(limit_s / LOOKS, self._look)
+            self._next_look = asyncio.get_running_loop().call_later(limit_s / LOOKS, self._look)

@@ -49,36 +49,39 @@ class Launch:
 class WorkerProcess:
     """A running worker. What it prints is logged, and its last lines are kept."""
 
-    def __init__(self, title: str, mark: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, title: str, mark: str, process: asyncio.subprocess.Process, printed: int) -> None:
         self._title = title
         self._mark = mark
         self._process = process
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read(printed))
 
     @classmethod
     async def spawn(cls, launch: Launch, title: str) -> tuple[WorkerProcess, socket.socket]:
         """Start one; returns it and the socket that connects to it. Raises `EngineUnavailableError`."""
         mark = uuid.uuid4().hex
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(launch.python, "-m", "vivavoce_api.worker", "--fd", str(theirs.fileno())),
-                    pass_fds=(theirs.fileno(),),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    env=launch.environ(mark),
-                    start_new_session=True,  # Ctrl-C is the server's, which ends its workers in order
-                )
-            except OSError as error:
-                ours.close()
-                raise EngineUnavailableError(f"the worker of {title} can't be started: {error}") from error
-            except BaseException:
-                ours.close()  # a worker that was just starting sees this, and ends
-                raise
-        return cls(title, mark, process), ours
+        printed, prints = os.pipe()  # a pipe of asyncio's would delay the news of the exit until all have closed it
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(launch.python, "-m", "vivavoce_api.worker", "--fd", str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=prints,
+                stderr=prints,
+                env=launch.environ(mark),
+                start_new_session=True,  # Ctrl-C is the server's, which ends its workers in order
+            )
+        except BaseException as error:
+            ours.close()  # a worker that was just starting sees this, and ends
+            os.close(printed)
+            if isinstance(error, OSError):
+                raise EngineUnavailableError(f"the worker process of {title} can't be started: {error}") from error
+            raise
+        finally:
+            theirs.close()
+            os.close(prints)
+        return cls(title, mark, process, printed), ours
 
     @property
     def pid(self) -> int:
@@ -109,18 +112,23 @@ class WorkerProcess:
         await asyncio.to_thread(_kill_all_with, self._mark)
         await asyncio.wait({self._reading}, timeout=1)  # it ends with the last process that holds the pipe
         self._reading.cancel()
+        await asyncio.wait({self._reading})
         return "was killed" if killed else _how(self._process.returncode)
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
+    async def _read(self, printed: int) -> None:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(printed, "rb"))
         rest = b""
-        while data := await self._process.stdout.read(8192):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._log(line)
-            rest = rest[-MAX_LINE_CHARS:]
-        if rest:
+        try:
+            while data := await reader.read(8192):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._log(line)
+                rest = rest[-MAX_LINE_CHARS:]
+        finally:
             self._log(rest)
+            transport.close()
 
     def _log(self, line: bytes) -> None:
         text = line.decode(errors="replace").strip()[:MAX_LINE_CHARS]
@@ -138,8 +146,12 @@ def _how(code: int | None) -> str:
 
 
 def _kill_all_with(mark: str) -> None:
-    """Kill every process that carries the mark: what a worker had started, in whatever group it put that."""
+    """Kill every process that carries the mark: what a worker had started, in whatever group it put that.
+
+    Orphans go to process 1, which in a container may be this one, and then has to see them off.
+    """
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == mark:
                 process.kill()
+                os.waitpid(process.pid, 0)  # an error at once where it is no child of this process
