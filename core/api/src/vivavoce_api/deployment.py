@@ -21,11 +21,13 @@ class Software:
     """What an image holds, worked out from what is installed here.
 
     `requirements`: exact pins (`name==version`), from a package index, all that the others depend on among them.
-    `wheels`: files of this machine, to be installed without their dependencies; what was installed here from a local
-    folder is one of them. `apt`: Debian packages. `python`: version, such as `3.11`.
+    `alone`: more of them, to be installed without their dependencies. `wheels`: files of this machine, to be installed
+    without their dependencies; what was installed here from a local folder is one of them. `apt`: Debian packages.
+    `python`: version, such as `3.11`.
     """
 
     requirements: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
     wheels: tuple[Path, ...] = ()
     apt: tuple[str, ...] = ()
     python: str = "3.11"

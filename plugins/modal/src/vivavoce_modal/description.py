@@ -48,7 +48,8 @@ def _scaling(deployment: Deployment, options: ModalOptions) -> Iterator[str]:
     most = "any number" if options.max_containers is None else str(options.max_containers)
     extra = f", {options.buffer_containers} more in reserve" if options.buffer_containers else ""
     yield f"  containers   {options.min_containers} to {most}{extra}; {options.scaledown_window_s} s idle, then gone"
-    yield f"  time limits  {options.call_timeout_s} s a conversation, {options.startup_timeout_s} s to start"
+    call = "conversation" if isinstance(deployment.service, AgentService) else "request"
+    yield f"  time limits  {options.call_timeout_s} s a {call}, {options.startup_timeout_s} s to start"
     where = options.region if isinstance(options.region, str) else ", ".join(options.region or ())
     yield f"  region       {where or 'any'}; calls enter at {options.routing_region or 'the nearest'}"
     if options.snapshot != "off":
@@ -62,7 +63,8 @@ def _image(deployment: Deployment, options: ModalOptions) -> Iterator[str]:
     yield f"  image        {options.base_image or 'Debian'}, Python {software.python}"
     if software.apt:
         yield f"    apt        {' '.join(software.apt)}"
-    yield f"    index      {len(software.requirements)} packages: {' '.join(software.requirements)}"
+    packages = [*software.requirements, *software.alone]
+    yield f"    index      {len(packages)} package{'s' if len(packages) > 1 else ''}: {' '.join(packages)}"
     for wheel in software.wheels:
         yield f"    wheel      {wheel.name}"
     service = deployment.service

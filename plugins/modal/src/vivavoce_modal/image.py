@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from vivavoce_api.deployment import AgentService, Deployment, ModelService
+from vivavoce_api.deployment import AgentService, Deployment, ModelService, Software
 from vivavoce_modal.options import ModalOptions
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def image_of(deployment: Deployment, options: ModalOptions, secrets: list[modal.
     image = _system(deployment, options)
     image = image.env({"VIVAVOCE_CACHE": CACHE})
     image = image.uv_pip_install(*deployment.software.requirements)
-    image = image.run_commands(f"ln -sf {UV} /usr/local/bin/uv")
-    image = _with_wheels(image, deployment)
+    image = _with_wheels(image, deployment.software)
     if isinstance(deployment.service, ModelService):
         return image
     image = _prepared(image, deployment.service, options, secrets)
@@ -50,14 +50,15 @@ def _system(deployment: Deployment, options: ModalOptions) -> modal.Image:
     return image.apt_install(*software.apt) if software.apt else image
 
 
-def _with_wheels(image: modal.Image, deployment: Deployment) -> modal.Image:
-    wheels = deployment.software.wheels
-    for wheel in wheels:
-        image = image.add_local_file(wheel, f"{WHEELS}/{wheel.name}", copy=True)
-    if not wheels:
+def _with_wheels(image: modal.Image, software: Software) -> modal.Image:
+    """With what is installed as it is, all it depends on being there."""
+    places = [f"{WHEELS}/{wheel.name}" for wheel in software.wheels]
+    for wheel, place in zip(software.wheels, places, strict=True):
+        image = image.add_local_file(wheel, place, copy=True)
+    if not places and not software.alone:
         return image
     install = f"{UV} pip install --python $(command -v python) --compile-bytecode --no-deps"
-    return image.run_commands(f"{install} {' '.join(f'{WHEELS}/{wheel.name}' for wheel in wheels)}")
+    return image.run_commands(f"{install} {shlex.join([*places, *software.alone])}")
 
 
 def _prepared(

@@ -60,7 +60,7 @@ class Service:
     """An ASGI application that owns its agent.
 
     Start-up begins loading; it waits for the end of it only if told to (`wait_until_ready`), and then fails if that
-    fails. A WebSocket that comes early waits for up to `early_wait_s`. Shutdown refuses new conversations, waits up to
+    fails. A WebSocket that comes early is accepted and waits for up to `early_wait_s`; then it is told to try again. Shutdown refuses new conversations, waits up to
     `drain_s` for those that go on, and closes the engines. `loaded` is called once, when the engines are.
     """
 
@@ -143,6 +143,7 @@ class Service:
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._loading is not None and not self._loading.done():
+            receive, send = await _accepted(receive, send)
             await asyncio.wait([self._loading], timeout=self._early_wait_s)
         task = asyncio.current_task()
         assert task is not None
@@ -151,6 +152,21 @@ class Service:
             await self._app(scope, receive, send)
         finally:
             self._conversations.discard(task)
+
+
+async def _accepted(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Accept a WebSocket, for clients give up a handshake that takes long; what is left for the application to do."""
+    waiting = [await receive()]
+    await send({"type": "websocket.accept"})
+
+    async def receive_all() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    async def send_rest(message: Message) -> None:
+        if message["type"] != "websocket.accept":
+            await send(message)
+
+    return receive_all, send_rest
 
 
 def application(

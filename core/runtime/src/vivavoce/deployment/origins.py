@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from vivavoce.deployment.wheels import wheel_of_folder
+from vivavoce.deployment.wheels import packed_wheel, wheel_of_folder
 from vivavoce_api import PrerequisiteError
 
 
@@ -29,10 +29,10 @@ class FromWheel:
 
 
 def origin_of(found: metadata.Distribution, wheels: Path | None = None) -> FromIndex | FromWheel:
-    """Where `found` came from, as its `direct_url.json` says (PEP 610); one from a local folder is built into a wheel.
+    """Where `found` came from, as its `direct_url.json` says (PEP 610).
 
-    A wheel of it in the folder `wheels` goes first. Blocks while it builds. Raises `PrerequisiteError` where the wheel
-    or the folder is gone.
+    What came from this machine travels as it is installed here, as a wheel; of an editable install, the folder is built.
+    A wheel of it in the folder `wheels` goes first. Blocks. Raises `PrerequisiteError` where the folder is gone.
     """
     name = found.metadata["Name"]
     if wheels is not None and (path := _wheel_in(wheels, name, found.version)) is not None:
@@ -46,10 +46,12 @@ def origin_of(found: metadata.Distribution, wheels: Path | None = None) -> FromI
         return FromIndex(f"{direct['vcs_info']['vcs']}+{url}@{direct['vcs_info']['commit_id']}")
     if not url.startswith("file:"):
         return FromIndex(url)
-    path = Path(unquote(urlsplit(url).path))
-    if not path.exists():
-        raise PrerequisiteError(f"{name} was installed from {path}, which is gone", fix=f"pip install {name}")
-    return FromWheel(wheel_of_folder(path, name) if path.is_dir() else path)
+    if not direct.get("dir_info", {}).get("editable"):
+        return FromWheel(packed_wheel(found))
+    folder = Path(unquote(urlsplit(url).path))
+    if not folder.is_dir():
+        raise PrerequisiteError(f"{name} was installed from {folder}, which is gone", fix=f"pip install {name}")
+    return FromWheel(wheel_of_folder(folder, name))
 
 
 def _wheel_in(folder: Path, name: str, version: str) -> Path | None:

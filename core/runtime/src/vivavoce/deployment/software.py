@@ -72,7 +72,7 @@ class _Collection:
             case FromWheel(path):
                 self.files[name] = path
             case FromIndex(source):
-                self.pins[name] = f"{name} @ {source}" if source else _pin(found)
+                self.pins[name] = _pin(found, source)
 
     def software(self, apt: Iterable[str]) -> Software:
         return Software(
@@ -105,14 +105,14 @@ def software_of_models(service: ModelService, target: Choice, wheels: Path | Non
     found = metadata.distribution(target.entry.distribution)
     match origin_of(found, wheels):
         case FromWheel(path):
-            own, pins = (path,), ()
+            return Software(requirements=service.requirements, wheels=(path,), python=_python())
         case FromIndex(source):
-            own, pins = (), (f"{target.entry.distribution} @ {source}" if source else _pin(found),)
-    return Software(requirements=(*service.requirements, *pins), wheels=own, python=_python())
+            return Software(requirements=service.requirements, alone=(_pin(found, source),), python=_python())
 
 
-def _pin(found: metadata.Distribution) -> str:
-    return f"{canonicalize_name(found.metadata['Name'])}=={Version(found.version).public}"
+def _pin(found: metadata.Distribution, source: str | None) -> str:
+    name = canonicalize_name(found.metadata["Name"])
+    return f"{name} @ {source}" if source else f"{name}=={Version(found.version).public}"
 
 
 def _python() -> str:

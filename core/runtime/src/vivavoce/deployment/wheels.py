@@ -1,21 +1,22 @@
-"""Wheels of packages that are installed from a folder: built once for each state of the folder."""
+"""Wheels of packages that came from this machine: each made once for each state of the package, so that layers stay."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from vivavoce.isolation.uv import find_uv, uv_environ
+from vivavoce.isolation.wheels import fingerprint, pack
 from vivavoce_api import PrerequisiteError
 from vivavoce_api.weights import cache_folder
 
@@ -23,24 +24,44 @@ BUILD_TIMEOUT_S = 600
 SKIPPED = {"__pycache__", "build", "dist", "node_modules", "venv"}
 
 
-def wheel_of_folder(folder: Path, name: str) -> Path:
-    """The wheel of the package in `folder`. Blocks; builds it if the folder has changed since it was last built.
+def packed_wheel(found: metadata.Distribution) -> Path:
+    """The wheel of what is installed under this name, whatever became of its source. Raises `PrerequisiteError`."""
 
-    Building again from the same files gives the same wheel where the build backend is reproducible, so that image
-    layers stay. Raises `PrerequisiteError` with the end of the builder's output.
-    """
-    target = cache_folder() / "wheels" / _digest(folder)
-    if (present := _wheel_in(target, name)) is not None:
+    def make(folder: Path) -> None:
+        wheel = pack(found, folder)
+        wheel.rename(wheel.with_name(f"{wheel.name.rsplit('-', 3)[0]}-{_tags_of(found)}.whl"))
+
+    return _kept(fingerprint(found), found.metadata["Name"], make)
+
+
+def wheel_of_folder(source: Path, name: str) -> Path:
+    """The wheel of the package in `source`, built with uv. Blocks. Raises `PrerequisiteError`, with uv's last words."""
+
+    def make(folder: Path) -> None:
+        _build(source, folder, name)
+
+    return _kept(_digest(source), name, make)
+
+
+def _tags_of(found: metadata.Distribution) -> str:
+    """All that it was built for, as a wheel's name has it: `py2.py3-none-any`."""
+    lines = (found.read_text("WHEEL") or "").splitlines()
+    tags = [line.removeprefix("Tag:").strip().split("-") for line in lines if line.startswith("Tag:")]
+    return "-".join(".".join(sorted(set(part))) for part in zip(*tags, strict=True)) or "py3-none-any"
+
+
+def _kept(digest: str, name: str, make: Callable[[Path], None]) -> Path:
+    """The wheel that is kept under `digest`; `make` puts it into an empty folder where there is none yet."""
+    kept = cache_folder() / "wheels" / digest[:24]
+    if (present := _wheel_in(kept, name)) is not None:
         return present
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        _build(folder, Path(temporary), name)
-        built = _wheel_in(Path(temporary), name)
-        if built is None:
-            raise PrerequisiteError(f"building {name} in {folder} gave no wheel of that name")
-        target.mkdir(exist_ok=True)
-        shutil.move(str(built), target / built.name)
-    return target / built.name
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
+        make(Path(temporary))
+        made = _wheel_in(Path(temporary), name)
+        if made is None:
+            raise PrerequisiteError(f"building {name} gave no wheel of that name")
+        return made.replace(kept / made.name)
 
 
 def _wheel_in(folder: Path, name: str) -> Path | None:
@@ -51,11 +72,11 @@ def _wheel_in(folder: Path, name: str) -> Path | None:
 
 
 def _digest(folder: Path) -> str:
-    digest = hashlib.sha256(str(folder.name).encode())
+    digest = hashlib.sha256()
     for path in sorted(_files(folder)):
         digest.update(str(path.relative_to(folder)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:24]
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -66,42 +87,31 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _build(folder: Path, output: Path, name: str) -> None:
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "1580601600")}
+    command = [find_uv(), "build", "--wheel", "--python", sys.executable, "--out-dir", str(output), str(folder)]
+    if _backend_is_installed(folder):
+        command.append("--no-build-isolation")
     try:
         done = subprocess.run(
-            _command(folder, output), capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, env=environment
+            command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, env=uv_environ(os.environ), check=False
         )
     except subprocess.TimeoutExpired:
         raise PrerequisiteError(f"building {name} in {folder} took more than {BUILD_TIMEOUT_S} s") from None
     if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        said = "\n".join(done.stderr.strip().splitlines()[-8:])
         raise PrerequisiteError(f"{name} is installed from {folder}, and building a wheel of it failed:\n{said}")
 
 
-def _command(folder: Path, output: Path) -> list[str]:
-    """pip where this environment has it, else uv; without build isolation where the build backend is installed here."""
-    alone = ["--no-build-isolation"] if _backend_is_installed(folder) else []
-    if importlib.util.find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", *alone]
-        return [*pip, "--wheel-dir", str(output), str(folder)]
-    uv = shutil.which("uv")
-    if uv is None:
-        raise PrerequisiteError(
-            f"{folder} has to be built into a wheel, and neither pip nor uv is here", fix="python -m ensurepip"
-        )
-    return [uv, "build", "--quiet", "--wheel", *alone, "--out-dir", str(output), str(folder)]
-
-
 def _backend_is_installed(folder: Path) -> bool:
-    import tomllib
-
+    """Whether all that the folder's build needs is installed here, so that nothing has to be fetched for it."""
     project = folder / "pyproject.toml"
     if not project.is_file():
         return False
     required = tomllib.loads(project.read_text(encoding="utf-8")).get("build-system", {}).get("requires", [])
     try:
-        return bool(required) and all(
-            Requirement(text).specifier.contains(metadata.version(Requirement(text).name)) for text in required
-        )
+        return bool(required) and all(_is_installed(Requirement(text)) for text in required)
     except metadata.PackageNotFoundError:
         return False
+
+
+def _is_installed(requirement: Requirement) -> bool:
+    return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
