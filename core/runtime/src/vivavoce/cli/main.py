@@ -16,6 +16,7 @@ from vivavoce.cli.check import check
 from vivavoce.cli.deploy import deploy
 from vivavoce.cli.doctor import doctor
 from vivavoce.cli.logs import configure_logging
+from vivavoce.cli.new import create_new
 from vivavoce.cli.output import show_error
 from vivavoce.cli.plugins import plugins
 from vivavoce.cli.prepare import prepare
@@ -77,6 +78,7 @@ def create_app() -> typer.Typer:
     for command in (run, talk, check, prepare, plugins, schema, serve_llm, deploy, doctor):
         app.command()(command)
     app.add_typer(create_bench(), name="bench")
+    app.add_typer(create_new(), name="new")
     return app
 
 
