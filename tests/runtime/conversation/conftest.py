@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -100,22 +101,28 @@ class Detector(Session):
 
 @dataclass
 class Stt(Session):
-    """Turn n says `turns[n]`: words with the millisecond of voice after which each is known."""
+    """Turn n says `turns[n]`: words with the millisecond of voice after which each is known.
+
+    It answers each flush, and between them each `partial_every_ms` of sound.
+    """
 
     turns: list[list[tuple[str, float]]]
     pass_ms: float = 30.0
+    partial_every_ms: float = math.inf
     error: Exception | None = None
     utterances: int = 0
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Transcript]:
         words = self.turns[min(self.utterances, len(self.turns) - 1)]
         self.utterances += 1
-        audio_ms = voiced_ms = 0.0
+        audio_ms = voiced_ms = asked_ms = 0.0
         async for item in audio:
             if isinstance(item, AudioChunk):
                 audio_ms += item.duration_ms
                 voiced_ms += item.duration_ms if item.pcm.count(b"\x20") > item.samples / 2 else 0
-                continue
+                if audio_ms < asked_ms + self.partial_every_ms:
+                    continue
+            asked_ms = audio_ms
             if self.error is not None:
                 raise self.error
             await asyncio.sleep(self.pass_ms / 1000)
@@ -129,7 +136,11 @@ class Llm(Session):
     first_token_ms: float = 25.0
     token_ms: float = 8.0
     asked: list[tuple[float, tuple[Message, ...]]] = field(default_factory=list)
-    aborted: int = 0
+    aborted_at: list[float] = field(default_factory=list)
+
+    @property
+    def aborted(self) -> int:
+        return len(self.aborted_at)
 
     async def generate(self, messages: Sequence[Message], tools: Sequence[Any] = ()) -> AsyncIterator[Any]:
         reply = self.replies[min(len(self.asked), len(self.replies) - 1)]
@@ -142,7 +153,7 @@ class Llm(Session):
                 yield TextDelta(piece + " ") if isinstance(piece, str) else piece
                 await asyncio.sleep(self.token_ms / 1000)
         except (asyncio.CancelledError, GeneratorExit):
-            self.aborted += 1
+            self.aborted_at.append(asyncio.get_running_loop().time() * 1000)
             raise
 
 

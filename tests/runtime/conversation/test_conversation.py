@@ -60,6 +60,29 @@ def test_the_reply_is_begun_before_the_commit_and_let_out_after_it(stage, audio_
     assert audio_times(client)[0] - committed_ms < 5  # it was held ready
 
 
+def test_words_that_sound_complete_are_answered_while_the_voice_fades(stage, audio_times):
+    stage.stt.turns = [[("hello", 500), ("there", 800)]]
+    stage.stt.partial_every_ms = 100
+    stage.completeness = Reader({"hello there": 0.95})
+    client = stage.play(*ONE_TURN)
+    assert len(stage.llm.asked) == 1, "the voice's last 200 ms did not end it"
+    assert stage.llm.asked[0][0] < VOICE_ENDS_MS
+    assert stage.tally.speculations_wasted == 0
+    assert audio_times(client)[0] > VOICE_ENDS_MS + 100
+
+
+def test_a_voice_that_does_not_fade_ends_what_was_begun_for_it(stage, audio_times):
+    stage.stt.turns = [[("hello", 300), ("there", 1800)]]
+    stage.stt.partial_every_ms = 100
+    stage.llm.token_ms = 100
+    stage.completeness = Reader({"hello": 0.95})
+    client = stage.play(("silence", 400), ("voice", 2000), ("silence", 3000))
+    assert transcripts(client) == ["hello there"]
+    begun_ms = stage.llm.asked[0][0]
+    assert begun_ms < 1000
+    assert stage.llm.aborted_at[0] <= begun_ms + 250 + 64
+
+
 def test_doubt_waits_longer_on_a_curve_and_never_beyond_the_cap(stage, audio_times):
     waits = []
     for probability in (0.95, 0.6, 0.3, 0.0):
@@ -334,7 +357,7 @@ def test_words_that_are_complete_end_a_turn_that_sounded_open(stage, audio_times
 
 def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(stage, make_client):
     client = make_client(ONE_TURN)
-    stage.completeness = Reader({})
+    stage.completeness = Reader({"hello there": 0.1})
     stage.changes = {"serial_model": True}
     stage.play(client=client)
     together = stage.llm.asked[0][0]
@@ -342,3 +365,14 @@ def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(st
     stage.llm.asked.clear()
     stage.play(client=make_client(ONE_TURN))
     assert together == pytest.approx(stage.llm.asked[0][0] + 30, abs=5)
+
+
+def test_words_that_are_unlikely_to_be_the_last_are_answered_only_in_a_pause(stage, make_client):
+    def asked_at(probability):
+        stage.llm.asked.clear()
+        stage.completeness = Reader({"hello there": probability})
+        stage.changes = {"serial_model": True}
+        stage.play(client=make_client(ONE_TURN))
+        return stage.llm.asked[0][0]
+
+    assert asked_at(0.001) > asked_at(0.1)

@@ -112,7 +112,7 @@ class Conversation:
         voiced_until_ms = 0.0 if voice is Voice.PAUSED else self._tracker.voiced_until_ms
         turn.push(window, voiced_until_ms=voiced_until_ms, arrived_at=arrived_at)
         if voiced_until_ms:
-            self._floor.user_goes_on()
+            self._floor.user_goes_on(turn)
             await self._floor.consider_interruption(turn)
 
     def _begin_turn(self, arrived_at: float) -> UserTurn:
@@ -121,7 +121,7 @@ class Conversation:
             self._settings.turn, self._sessions.stt, self._sessions.turn_detector, completeness, self._pauses_ms
         )
         turn.on_transcript = self._on_transcript
-        turn.on_silence = self._floor.consider_speculation
+        turn.on_change = self._floor.consider_speculation
         turn.on_decided = self._end_turn
         for window in self._preroll:
             turn.push(window, voiced_until_ms=0.0, arrived_at=arrived_at)

@@ -17,6 +17,12 @@ from vivavoce_api import Connection, Message, ReplyEnded, TurnLatency, UserTrans
 
 # A silence of this length is no closure within a word any more.
 SURE_PAUSE_MS = 110.0
+# Words that are so likely to be the last ones are answered, unheard, before the voice has faded; words that are so
+# unlikely to be, only in a pause.
+LIKELY, UNLIKELY = 0.2, 0.02
+# The last word's end is heard up to 250 ms before the voice ends (80 to 250 ms on six speakers). A voice that goes on
+# for longer has more to say.
+FADING_MS = 250.0
 
 
 class Floor:
@@ -69,32 +75,43 @@ class Floor:
         return await self._sessions.completeness.end_of_turn_probability(self.history.messages(Message("user", text)))
 
     def consider_speculation(self, turn: UserTurn) -> None:
-        """Start the reply before the turn is decided, where the newest transcript covers all that was voiced.
+        """Start the reply before the turn is decided, where the newest transcript can be all of it.
 
         A model that takes one request at a time is asked first whether the turn is over: that costs one forward
         pass, and fills its cache for the reply.
         """
-        settings = self._settings
-        if self._reply is not None and not self._is_speculative:
-            return
-        if not turn.text or not turn.is_covered or turn.silence_ms < self._speculation_wait_ms(turn):
-            return
-        if self._reply is not None and same_words(self._reply.user_text, turn.text):
-            return
-        if turn.speculations < settings.max_speculations and not (settings.serial_model and turn.is_being_read):
-            turn.speculations += 1
+        if self._is_speculative and self._reply is not None and not same_words(self._reply.user_text, turn.text):
             self._discard_speculation()
+        if self._reply is not None or not turn.text or not self._may_be_all(turn):
+            return
+        if turn.speculations < self._settings.max_speculations:
+            turn.speculations += 1
             self._answer(turn)
 
-    def _speculation_wait_ms(self, turn: UserTurn) -> float:
-        """The first half of a turn's speculations may fall for closures within words; the rest wait for a pause."""
-        early = turn.speculations < self._settings.max_speculations / 2
-        return self._settings.speculate_after_ms if early else max(self._settings.speculate_after_ms, SURE_PAUSE_MS)
+    def _may_be_all(self, turn: UserTurn) -> bool:
+        """Whether to bet on this transcript.
 
-    def user_goes_on(self) -> None:
-        """Voice: what was speculated is void, and so is an answer of which nothing was heard yet."""
+        The first half of a turn's bets may fall for closures within words; the rest wait for a pause, or for words that
+        sound complete.
+        """
+        if self._settings.serial_model and turn.is_being_read:
+            return False
+        if not self._settings.serial_model and (turn.likelihood or 0.0) >= LIKELY:
+            return turn.fading_ms <= FADING_MS
+        is_early = turn.speculations < self._settings.max_speculations / 2
+        is_unlikely = turn.likelihood is not None and turn.likelihood < UNLIKELY
+        least_ms = 0.0 if is_early and not is_unlikely else SURE_PAUSE_MS
+        return turn.is_covered and turn.silence_ms >= max(self._settings.speculate_after_ms, least_ms)
+
+    def user_goes_on(self, turn: UserTurn) -> None:
+        """Voice: an answer of which nothing was heard yet is void, and so is one that nobody waits for yet.
+
+        A speculative one is kept while the voice may be fading, unless it holds up a model that takes one request at a
+        time; other words in the next transcript end it.
+        """
         if self._is_speculative:
-            self._discard_speculation()
+            if self._settings.serial_model or turn.fading_ms > FADING_MS:
+                self._discard_speculation()
         elif self._reply is not None and self._reply.user_text and not self.is_speaking:
             self._drop()
 

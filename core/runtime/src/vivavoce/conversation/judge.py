@@ -64,6 +64,10 @@ class Judge:
         """Whether the language model is being asked about what was said until this silence."""
         return _is_running(self._reading) and self._read == self._said
 
+    def probability(self, text: str) -> float | None:
+        """The language model's answer for these very words; None while it is not known."""
+        return self._text if self._read == words(text) and not _is_running(self._reading) else None
+
     @property
     def wait_ms(self) -> float:
         """The silence, by level, after which the turn is over, as far as is known by now."""

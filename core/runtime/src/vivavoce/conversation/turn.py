@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from vivavoce.conversation.judge import Completeness, Judge
 from vivavoce.conversation.turn_model import Style
+from vivavoce.conversation.words import same_words
 from vivavoce_api import (
     AudioChunk,
     EngineError,
@@ -54,8 +55,9 @@ class UserTurn:
     """One turn of the user, from its first voiced window to the decision that it is over.
 
     `push` is fed by the listener and never waits. `run` transcribes and decides; it ends with the turn. It calls
-    `on_transcript` for each transcript, `on_silence` while it waits in silence, and `on_decided` at the moment from
-    which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's audio.
+    `on_transcript` for each transcript, `on_change` for each window and answer that comes, and `on_decided` at the
+    moment from which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's
+    audio.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class UserTurn:
         self._stt = stt
         self._pauses_ms = pauses_ms
         self.on_transcript: Callable[[UserTurn], Awaitable[None]] = _ignore
-        self.on_silence: Callable[[UserTurn], None] = lambda turn: None
+        self.on_change: Callable[[UserTurn], None] = lambda turn: None
         self.on_decided: Callable[[UserTurn], None] = lambda turn: None
         self._windows: asyncio.Queue[AudioChunk | Flush | None] = asyncio.Queue(
             2 * math.ceil(settings.max_turn_ms / settings.window_ms) + 64
@@ -84,6 +86,7 @@ class UserTurn:
         self._flushed_ms = -1.0
         self._flushed_at = 0.0
         self._pass_ms = math.inf
+        self._worded_ms = 0.0
         self.audio_ms = 0.0
         self.voiced_end_ms = 0.0
         self.voiced_ms = 0.0
@@ -146,6 +149,16 @@ class UserTurn:
         return self.transcript.text if self.transcript is not None else ""
 
     @property
+    def fading_ms(self) -> float:
+        """Voice since the newest words were heard: the end of the last one, or more that is to come."""
+        return self.voiced_end_ms - self._worded_ms
+
+    @property
+    def likelihood(self) -> float | None:
+        """How likely the newest words complete the turn, by the language model; None while that is not known."""
+        return self._judge.probability(self.text)
+
+    @property
     def is_being_read(self) -> bool:
         """Whether the language model is being asked if the turn is over."""
         return self._judge.is_reading
@@ -189,6 +202,8 @@ class UserTurn:
     async def _transcribe(self, group: asyncio.TaskGroup) -> None:
         async with aclosing(self._stt.transcribe(self._audio())) as transcripts:  # type: ignore[type-var]
             async for transcript in transcripts:
+                if not same_words(transcript.text, self.text):
+                    self._worded_ms = transcript.audio_ms
                 self.transcript = transcript
                 self.marks.transcript = asyncio.get_running_loop().time()
                 if transcript.audio_ms >= self._flushed_ms:
@@ -209,7 +224,7 @@ class UserTurn:
         while self.audio_ms < self._settings.max_turn_ms:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
-            self.on_silence(self)
+            self.on_change(self)
             if self.silence_ms >= self._judge.wait_ms:
                 if self.is_covered:
                     return
