@@ -26,7 +26,7 @@ class Outlet:
         self._more = asyncio.Event()
 
     async def put(self, value: object) -> None:
-        """Send a value; waits for room. Raises `TypeError`, `ValueError` for one that can't be sent."""
+        """Send a value; waits for room. Raises `EngineError`, `TypeError` for one that can't be sent."""
         while self._credit == 0:
             self._more.clear()
             await self._more.wait()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from vivavoce_api.errors import EngineUnavailableError
+from vivavoce_api.errors import EngineError, EngineUnavailableError
 
 PROTOCOL = 1
 """Version of this protocol; both sides must have the same."""
@@ -51,10 +51,11 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-    """A record's bytes. Raises `ValueError` for one above `MAX_RECORD_BYTES`, or with values that are not JSON's."""
+    """A record's bytes. Raises `EngineError` above `MAX_RECORD_BYTES`, `TypeError` for what is not JSON."""
     text = json.dumps(record.values, separators=(",", ":")).encode() if record.values else b""
     if len(text) + len(record.sound) > MAX_RECORD_BYTES:
-        raise ValueError(f"a message of {len(text) + len(record.sound)} bytes; {MAX_RECORD_BYTES} are the limit")
+        size = len(text) + len(record.sound)
+        raise EngineError(f"a message of {size} bytes is too long for a worker process; {MAX_RECORD_BYTES} are allowed")
     return _HEADER.pack(record.type, record.call, len(text), len(record.sound)) + text + record.sound
 
 

@@ -56,7 +56,7 @@ class Link(asyncio.Protocol):
         return self._started.result()
 
     def begin(self, values: Mapping[str, Any], argument: object = None) -> Call:
-        """Begin a call. Raises `EngineUnavailableError` when the connection is lost, `ValueError` (too large)."""
+        """Begin a call. Raises `EngineUnavailableError` when the connection is lost, `EngineError` (too large)."""
         if self.lost.done():
             raise self.lost.result()
         number = next(self._numbers)
@@ -66,7 +66,7 @@ class Link(asyncio.Protocol):
         return call
 
     def send(self, record: Record) -> None:
-        """Send a record; does nothing once the connection is lost. Raises `ValueError` for one that is too large."""
+        """Send a record; does nothing once the connection is lost. Raises `EngineError` for one that is too large."""
         data = encode(record)
         if self._transport is None or self.lost.done():
             return
