@@ -63,6 +63,6 @@ def taking_yaml(original):
 
 
 def install():
-    """Wait for Modal's command line; called once when Python starts. Does nothing where that was done, or where Modal is loaded already."""
+    """Wait for Modal's command line; called when Python starts. Once is enough: later calls do nothing."""
     if WATCHED not in sys.modules and not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())

@@ -82,7 +82,9 @@ def _digest(folder: Path) -> str:
 def _files(folder: Path) -> Iterator[Path]:
     """The folder's files, without what tools leave there and what is hidden."""
     for parent, folders, files in os.walk(folder):
-        folders[:] = [one for one in folders if one not in SKIPPED and not one.startswith(".") and "egg-info" not in one]
+        folders[:] = [
+            one for one in folders if one not in SKIPPED and not one.startswith(".") and "egg-info" not in one
+        ]
         yield from (Path(parent) / one for one in files if not one.startswith(".") and not one.endswith(".pyc"))
 
 
