@@ -43,6 +43,8 @@ def validator(catalog) -> jsonschema.Draft202012Validator:
         ("tts: [[{plugin: speak}]]", False),
         ("tts: {plugin: speak, deadline_ms: 800}", False),
         ("tts: {plugin: speak}\nvad: [{plugin: silero}]", False),
+        ("tts: {plugin: speak}\ncompleteness: {plugin: think, model: tiny}", True),
+        ("tts: {plugin: speak}\ncompleteness: {plugin: think, model: tiny, deadline_ms: 100}", False),
         ("tts: {plugin: speak}\ncompleteness: [{plugin: think, model: tiny}]", False),
         ("tts: {plugin: speak, sped: 1}", False),
         ("tts: {plugin: mumble, speed: 1}", False),

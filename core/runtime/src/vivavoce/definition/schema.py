@@ -29,14 +29,10 @@ def agent_schema(catalog: Catalog) -> dict[str, Any]:
     for kind in (*SECTION_KINDS.values(), Kind.TOOL):
         definitions[kind.value] = _section(kind, catalog, definitions)
     for name, kind in SECTION_KINDS.items():
-        reference = {"$ref": f"#/$defs/{kind.value}"}
-        schema["properties"][name] = {"description": schema["properties"][name]["description"], **reference}
-    for name in LISTS:
-        section = schema["properties"][name]
-        schema["properties"][name] = {"description": section["description"], **_or_list(section["$ref"])}
-    for name, words in SWITCHES.items():
-        section = schema["properties"][name]
-        section["anyOf"] = [{"$ref": section.pop("$ref")}, {"enum": list(words)}]
+        section = _or_list(kind) if name in LISTS else _one(kind)
+        if name in SWITCHES:
+            section = {"anyOf": [section, {"enum": list(SWITCHES[name])}]}
+        schema["properties"][name] = {"description": schema["properties"][name]["description"], **section}
     schema["properties"]["tools"]["items"] = {"$ref": f"#/$defs/{Kind.TOOL.value}"}
     schema["required"] = [name for name in schema["required"] if name in ("name", "instructions", "stt", "llm", "tts")]
     definitions["from-environment"] = {
@@ -69,12 +65,21 @@ def _section(kind: Kind, catalog: Catalog, definitions: dict[str, Any]) -> dict[
     }
 
 
-def _or_list(reference: str) -> dict[str, Any]:
-    """One plugin, or a list of plugins with the keys that only listed ones have."""
+def _one(kind: Kind) -> dict[str, Any]:
+    """One plugin, without the keys that only listed ones have."""
+    reference = {"$ref": f"#/$defs/{kind.value}"}
+    return (
+        {**reference, "properties": dict.fromkeys(ListedKeys.model_fields, False)} if kind.value in LISTS else reference
+    )
+
+
+def _or_list(kind: Kind) -> dict[str, Any]:
+    """One plugin, or a list of plugins."""
+    items = {"$ref": f"#/$defs/{kind.value}"}
     return {
         "if": {"type": "array"},
-        "then": {"type": "array", "minItems": 1, "maxItems": MAX_LISTED, "items": {"$ref": reference}},
-        "else": {"$ref": reference, "properties": dict.fromkeys(ListedKeys.model_fields, False)},
+        "then": {"type": "array", "minItems": 1, "maxItems": MAX_LISTED, "items": items},
+        "else": _one(kind),
     }
 
 
