@@ -21,6 +21,7 @@ TINY_TRANSFORMER = {
     "intermediate_dim": 2 * TINY_WIDTH,
 }
 TINY_FILTERS = 4
+TINY_CODEBOOKS = 4
 LOUDNESS = 0.1
 """Random codecs are silent or clipped; the last layer is scaled to about this standard deviation."""
 
@@ -43,6 +44,11 @@ class RandomLoaders:
     def __init__(self, *, tiny: bool) -> None:
         self._tiny = tiny
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the generator must be told differently."""
+        return {"num_codebooks": TINY_CODEBOOKS} if self._tiny else {}
+
     def names(self) -> dict[str, Any]:
         """What replaces what in `voxtream.generator`."""
         return {
@@ -62,7 +68,8 @@ class RandomLoaders:
 
         torch.manual_seed(SEED)
         self.fill_pool()
-        model = Model(ModelConfig(**(ARCHITECTURE | ({"embedding_dim": TINY_WIDTH} if self._tiny else {}))))
+        sizes = {"embedding_dim": TINY_WIDTH, "num_codebooks": TINY_CODEBOOKS} if self._tiny else {}
+        model = Model(ModelConfig(**(ARCHITECTURE | sizes)))
         torch.nn.init.normal_(model.audio_head, std=0.02)
         model = model.eval().to(device, dtype=dtype)
         model.setup_caches(max_batch_size=batch_size, dtype=dtype)

@@ -39,7 +39,7 @@ PINNED = (
     "inflect==7.0.0",
     "pydantic>=2.10,<3",
 )
-"""voxtream pins torch below 2.9; it runs with 2.13, as the tests show on the CPU. inflect 7.0.0 says the same numbers as
-the 7.5.0 that voxtream pins, without typeguard's four seconds at every import. pydantic is whatever vivavoce-api takes."""
+"""voxtream pins torch below 2.9; it runs with 2.13, as the tests show on the CPU. inflect 7.0.0 says the same numbers
+as the 7.5.0 that voxtream pins, without typeguard's four seconds at every import. pydantic is that of vivavoce-api."""
 
 OVERRIDES = (*PINNED, *(f"{name} ; {_NEVER}" for names in UNUSED.values() for name in names))

@@ -28,7 +28,7 @@ VOICED_S = 1.5
 LEAST_PAUSES, LEAST_SPREAD = 0.03, 0.35
 """Speech pauses between words and syllables, and its level moves; noise, hum and most music do neither. Of the six
 recordings in tests/data/speech and the twelve that come with voxtream, 13% or more of the windows lie 25 dB below the
-loud ones, and the deviation of the level within the voiced ones is 0.47 of its mean or more; of white noise, 0% and 0.03."""
+loud ones, and the level within the voiced ones deviates by 0.47 of its mean or more; of white noise, 0% and 0.03."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ STREAM_MIB = 2_300
 """GPU memory of one generator: 2.2 GB (VoXtream's README) and a little."""
 KEPT_FREE_MIB = 1_000
 MOST = 4
-"""A stream takes 0.17 (compiled) to 0.26 (plain) seconds of an RTX 3090 for each second of sound, as published: beyond 4
-it is computing time, not memory, that runs out. Say `streams: N` where you have measured more."""
+"""A stream takes 0.17 (compiled) to 0.26 (plain) seconds of an RTX 3090 for a second of sound, as published: beyond 4
+computing time runs out, not memory. Say `streams: N` where you have measured more."""
 
 
 def worker_count(options: VoxtreamOptions) -> int:

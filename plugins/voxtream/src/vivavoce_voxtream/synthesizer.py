@@ -100,15 +100,17 @@ def build_generator(options: VoxtreamOptions, progress: Progress) -> Any:
     from voxtream import generator
 
     loaders: dict[str, Any] = {}
+    settings = GENERATOR
     if options.is_random:
         progress(f"making up weights ({options.model}): the sound will be noise")
-        loaders = RandomLoaders(tiny=options.model == RANDOM_TINY).names()
+        made_up = RandomLoaders(tiny=options.model == RANDOM_TINY)
+        loaders, settings = made_up.names(), GENERATOR | made_up.settings
     else:
         progress("loading VoXtream's weights")
         fill_transformer_pool()
     tuned = options.compile and options.compile_mode == "max-autotune"
     with replaced(generator, ESpeak=phonemizer, configure_cpu_threads=_use_cpu(options), **loaders):
-        built = generator.SpeechGenerator(generator.SpeechGeneratorConfig(**GENERATOR), SPEAKING_RATES, compile=tuned)
+        built = generator.SpeechGenerator(generator.SpeechGeneratorConfig(**settings), SPEAKING_RATES, compile=tuned)
     if options.fused_depth:
         from vivavoce_voxtream.fused import fuse_depth_loop
 
