@@ -190,7 +190,17 @@ class Container:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         factory = f"{self.function.module_name}:{self.function.implementation_name}"
-        command = [str(self.python), "-m", "uvicorn", "--factory", factory, "--port", str(port), "--log-level", "warning"]
+        command = [
+            str(self.python),
+            "-m",
+            "uvicorn",
+            "--factory",
+            factory,
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+        ]
         with subprocess.Popen(command, env=self.variables, cwd=self.folder) as server:
             try:
                 yield f"127.0.0.1:{port}"

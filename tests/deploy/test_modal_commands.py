@@ -58,18 +58,29 @@ def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environ
 @pytest.mark.parametrize(
     ("edit", "variables", "told"),
     [
-        pytest.param(None, {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, ["not logged in", "modal setup"], id="login"),
         pytest.param(
-            None, {"MODAL_APP_NAME": "My App"}, ["therapist.yaml:20: target.app: must be lowercase", "'my-app'"], id="name"
+            None, {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, ["not logged in", "modal setup"], id="login"
+        ),
+        pytest.param(
+            None,
+            {"MODAL_APP_NAME": "My App"},
+            ["therapist.yaml:20: target.app: must be lowercase", "'my-app'"],
+            id="name",
         ),
         pytest.param(
             None, {"MODAL_APP_NAME": "a" * 60}, ["target: app, label and method make", "63 is the most"], id="long name"
         ),
         pytest.param(
-            ("../agents/therapist", "../agents/nobody"), {}, ["therapist.yaml:5: agent: there is no agent file"], id="agent"
+            ("../agents/therapist", "../agents/nobody"),
+            {},
+            ["therapist.yaml:5: agent: there is no agent file"],
+            id="agent",
         ),
         pytest.param(
-            ("plugin: modal", "plugin: k8s"), {}, ["target.plugin: there is no deployment target plugin 'k8s'"], id="plugin"
+            ("plugin: modal", "plugin: k8s"),
+            {},
+            ["target.plugin: there is no deployment target plugin 'k8s'"],
+            id="plugin",
         ),
         pytest.param(("A100, A100-80GB", "A99"), {}, ["target.gpu: Modal has no GPU 'A99'", "H100"], id="gpu"),
         pytest.param(
@@ -79,10 +90,16 @@ def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environ
             id="secret",
         ),
         pytest.param(
-            ("[VLLM_API_KEY]", "[OTHER_KEY]"), {}, ["modal secret create vivavoce-vllm OTHER_KEY=..."], id="secret's key"
+            ("[VLLM_API_KEY]", "[OTHER_KEY]"),
+            {},
+            ["modal secret create vivavoce-vllm OTHER_KEY=..."],
+            id="secret's key",
         ),
         pytest.param(
-            ("min_containers", "min_container"), {}, ["no such option of 'modal'; did you mean 'min_containers'?"], id="key"
+            ("min_containers", "min_container"),
+            {},
+            ["no such option of 'modal'; did you mean 'min_containers'?"],
+            id="key",
         ),
     ],
 )

@@ -44,7 +44,7 @@ def test_the_therapist_is_deployed_as_its_yaml_says(modal, plane, therapist):
     assert [(one.deployment_name, list(one.required_keys)) for one in named] == [("vivavoce-vllm", ["VLLM_API_KEY"])]
     variables = plane.variables(first.secret_ids)
     assert variables["VIVAVOCE_AGENT"] == "/vivavoce/agent/therapist.yaml"
-    assert variables["HF_HOME"] == "/caches/huggingface"
+    assert variables["TRITON_CACHE_DIR"] == "/caches/triton"
     assert json.loads(variables["VIVAVOCE_MODAL_MODEL_SERVER"]) == {
         "app": "therapist-vllm",
         "function": "serve-web",

@@ -46,9 +46,7 @@ def _add_warm(app: modal.App, warm: Callable[[], str], options: ModalOptions, re
 
 def _resources(options: ModalOptions, image: modal.Image, secrets: list[modal.Secret]) -> dict[str, Any]:
     """What every function of the app gets; what is not set is left to Modal."""
-    volumes = {
-        place: modal.Volume.from_name(name, create_if_missing=True) for name, place in options.volumes.items()
-    }
+    volumes = {place: modal.Volume.from_name(name, create_if_missing=True) for name, place in options.volumes.items()}
     chosen = {
         "gpu": options.gpu[0] if isinstance(options.gpu, list) and len(options.gpu) == 1 else options.gpu,
         "cpu": options.cpu,

@@ -23,9 +23,12 @@ logger = logging.getLogger(__name__)
 
 def web() -> Service:
     """The ASGI application; Modal calls this once in each container and then runs its lifespan."""
-    from vivavoce.deployment.container import application  # noqa: TID251  a deployment target may import this package
+    from vivavoce.deployment.container import (  # noqa: TID251  a deployment target may import this package
+        application,
+        log_to_standard_error,
+    )
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_to_standard_error()
     find_model_server()
     return application(wait_until_ready=WAIT_VARIABLE in os.environ, loaded=take_no_more_than_fit)
 
@@ -45,6 +48,13 @@ def warm() -> str:
     return told
 
 
+def serve(port: int) -> None:
+    """Serve `web` on a port until a signal comes, and let conversations end; for Modal's server primitive."""
+    from vivavoce.deployment.serving import serve_and_drain  # noqa: TID251  as above
+
+    asyncio.run(serve_and_drain(web(), "0.0.0.0", port))
+
+
 def find_model_server() -> None:
     """Set the variable with the model server's URL, unless it has a value, from the app that was deployed beside.
 
@@ -58,7 +68,9 @@ def find_model_server() -> None:
     try:
         url = modal.Function.from_name(wanted["app"], wanted["function"]).get_web_url()
     except modal.exception.NotFoundError:
-        logger.warning("there is no app %s with a model server; deploy it, or set %s", wanted["app"], wanted["variable"])
+        logger.warning(
+            "there is no app %s with a model server; deploy it, or set %s", wanted["app"], wanted["variable"]
+        )
         return
     if url:
         os.environ[wanted["variable"]] = url

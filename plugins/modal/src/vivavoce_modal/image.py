@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 ROOT = "/vivavoce"
 WHEELS = f"{ROOT}/wheels"
 FILES = f"{ROOT}/agent"
-CACHE = f"{ROOT}/cache"
+CACHES = {
+    "VIVAVOCE_CACHE": f"{ROOT}/cache",
+    "HF_HOME": f"{ROOT}/weights/huggingface",
+    "TORCH_HOME": f"{ROOT}/weights/torch",
+}
+"""Where `vivavoce prepare` puts what it fetches: into the image, so that no container fetches it when it starts."""
+
 UV = "/.uv/uv"
 """Where `Image.uv_pip_install` leaves uv."""
 
@@ -26,7 +32,7 @@ def image_of(deployment: Deployment, options: ModalOptions, secrets: list[modal.
     compiles for the agent's engines; files that are edited are mounted on top when a container starts.
     """
     image = _system(deployment, options)
-    image = image.env({"VIVAVOCE_CACHE": CACHE})
+    image = image.env(CACHES)
     image = image.uv_pip_install(*deployment.software.requirements)
     image = _with_wheels(image, deployment.software)
     if isinstance(deployment.service, ModelService):

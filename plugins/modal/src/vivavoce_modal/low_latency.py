@@ -12,15 +12,13 @@ DRAIN_S = 25
 
 
 class LowLatencyServer:
-    """Runs uvicorn beside Modal's client."""
+    """Runs the server in a process beside Modal's client."""
 
     @modal.enter()
     def start(self) -> None:
         """Start the server; Modal waits until the port is open."""
-        command = [sys.executable, "-m", "uvicorn", "--factory", "vivavoce_modal.container:web"]
-        self.process = subprocess.Popen(
-            [*command, "--host", "0.0.0.0", "--port", str(PORT), "--ws", "websockets-sansio", "--no-access-log"]
-        )
+        code = f"from vivavoce_modal.container import serve; serve({PORT})"
+        self.process = subprocess.Popen([sys.executable, "-c", code])
 
     @modal.exit()
     def stop(self) -> None:

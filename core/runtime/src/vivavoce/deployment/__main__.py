@@ -1,18 +1,17 @@
 """Serve the agent that `VIVAVOCE_AGENT` names, on all interfaces, at `PORT` (8000); see `Containerfile`."""
 
 import asyncio
-import logging
 import os
 import sys
 
-from vivavoce.deployment.container import application
+from vivavoce.deployment.container import application, log_to_standard_error
 from vivavoce.deployment.serving import serve_and_drain
 from vivavoce_api import VivavoceError
 
 
 def main() -> None:
     """Serve until a signal comes; exit with 1 and words on an error."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_to_standard_error()
     try:
         asyncio.run(serve_and_drain(application(), "0.0.0.0", int(os.environ.get("PORT", "8000"))))
     except VivavoceError as error:

@@ -60,9 +60,12 @@ def _engine_sections(data: Mapping[str, Any]) -> Path:
 
 
 def _named_files(agent: AgentDefinition, data: Mapping[str, Any]) -> list[Path]:
-    """Files that the engine sections name: options that are paths, and texts that are a file beside the YAML."""
+    """Files that the engine sections name: options that are paths, and texts that are a file beside the YAML.
+
+    Folders count only below the YAML's own: others are places to keep things in, such as caches.
+    """
     folder = agent.path.absolute().parent
-    found = [path for choice in agent.choices() for path in _paths(choice.options)]
+    found = [path for path in named_paths(agent) if path.is_file() or folder in path.parents]
     for section in ENGINE_SECTIONS:
         found += [folder / text for text in _texts(data.get(section)) if _is_file(folder, text)]
     files = sorted({Path(os.path.normpath(file)) for path in found for file in _files_of(path)})
@@ -74,6 +77,11 @@ def _named_files(agent: AgentDefinition, data: Mapping[str, Any]) -> list[Path]:
                 f"{agent.path}: {text} is an absolute path, which no container has", fix="write it relative to the file"
             )
     return files
+
+
+def named_paths(agent: AgentDefinition) -> list[Path]:
+    """All options of the agent's plugins that are paths; what is there and what is not."""
+    return [path for choice in agent.choices() for path in _paths(choice.options)]
 
 
 def _paths(value: Any) -> Iterator[Path]:

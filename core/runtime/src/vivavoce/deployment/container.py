@@ -169,6 +169,12 @@ async def _accepted(receive: Receive, send: Send) -> tuple[Receive, Send]:
     return receive_all, send_rest
 
 
+def log_to_standard_error() -> None:
+    """What vivavoce says, and warnings of everybody else, as a container's host collects them."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("vivavoce").setLevel(logging.INFO)
+
+
 def application(
     *, wait_until_ready: bool = False, loaded: Callable[[Agent], None] | None = None, path: str | None = None
 ) -> Service:

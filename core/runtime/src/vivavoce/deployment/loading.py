@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from vivavoce.definition.environment import expand_environment
 from vivavoce.definition.loading import check_agent
 from vivavoce.definition.problem import Problem, error_of
 from vivavoce.definition.words import explain
-from vivavoce.deployment.agent_service import agent_service
+from vivavoce.deployment.agent_service import agent_service, named_paths
 from vivavoce.deployment.definition import DeploymentDefinition
 from vivavoce.deployment.software import software_of_agent, software_of_models
 from vivavoce_api import Catalog, ConfigurationError, Kind, no_progress
 from vivavoce_api.deployment import Deployment, DeploymentTarget, ModelService, RunsModelServer
+
+GPU_EXTRA = "cuda"
+"""The extra of a plugin's package with what it needs on a GPU beyond the rest."""
 
 SECRET_PLACEHOLDER = "(in a secret)"
 """What a variable in a secret is taken for while the agent is checked: nobody here knows its value."""
@@ -79,15 +82,16 @@ def _checked(path: Path, document: Document, catalog: Catalog, environ: Mapping[
 def _of_agent(path: Path, document: Document, definition: DeploymentDefinition, catalog: Catalog) -> Deployment:
     assert definition.agent is not None
     agent = _checked_agent(path.parent / definition.agent, document, definition, catalog)
-    sessions = getattr(definition.target.options, "max_sessions", None) or agent.limits.max_sessions
-    service = agent_service(agent, sessions)
+    options = definition.target.options
+    choices = [definition.target, *agent.choices()]
+    extras = (GPU_EXTRA,) if getattr(options, "gpu", None) else ()
     return Deployment(
         path=path,
-        service=service,
-        software=software_of_agent([definition.target, *agent.choices()], _wheels(path, definition)),
+        service=agent_service(agent, getattr(options, "max_sessions", None) or agent.limits.max_sessions),
+        software=software_of_agent(choices, extras, _wheels(path, definition)),
         environment=definition.environment,
         secrets={name: tuple(variables) for name, variables in definition.secrets.items()},
-        notes=tuple(_unset_variables(agent.choices(), _container_environment(definition))),
+        notes=(*_absent_files(agent), *_unset_variables(agent.choices(), _container_environment(definition))),
         watched=(path,),
     )
 
@@ -150,6 +154,13 @@ def _deployed(problem: Problem) -> Problem:
         f"the variable {name} has no value in the deployment's container, and ${{{name}}} has no default",
         f"add to the deployment's file: `environment: {{{name}: ...}}`, or `secrets: {{NAME-OF-SECRET: [{name}]}}`",
     )
+
+
+def _absent_files(agent: AgentDefinition) -> Iterator[str]:
+    """Notes on files that the agent names and that are not there: the engine will refuse to load without them."""
+    for path in named_paths(agent):
+        if path.suffix and not path.exists():
+            yield f"{agent.path} names {os.path.relpath(path)}, which is not there"
 
 
 def _unset_variables(choices: list[Choice], environment: Mapping[str, str]) -> list[str]:

@@ -22,13 +22,17 @@ PROVIDED = ("modal",)
 """Packages that the target puts into every container by itself."""
 
 
-def software_of_agent(choices: Iterable[Choice], wheels: Path | None) -> Software:
-    """The runtime, the plugins of `choices`, what their offers ask for, and all that these depend on."""
+def software_of_agent(choices: Iterable[Choice], extras: Iterable[str], wheels: Path | None) -> Software:
+    """The runtime, the plugins of `choices`, what their offers ask for, and all that these depend on.
+
+    `extras` of the plugins' packages are taken too, where a package has such an extra. Weights that are installed here
+    as packages come along; others are fetched by `vivavoce prepare`.
+    """
     choices = list(choices)
     collection = _Collection(wheels)
     collection.add(Requirement(RUNTIME))
     for choice in choices:
-        collection.add(Requirement(choice.entry.distribution))
+        collection.add(_with_extras(choice.entry.distribution, extras))
         collection.add_all(choice.offer.requirements.pip)
         for weights in choice.offer.requirements.weights:
             if is_installed(weights):
@@ -81,6 +85,12 @@ class _Collection:
             apt=tuple(sorted(apt)),
             python=_python(),
         )
+
+
+def _with_extras(name: str, extras: Iterable[str]) -> Requirement:
+    offered = metadata.metadata(name).get_all("Provides-Extra") or ()
+    wanted = ",".join(extra for extra in extras if extra in offered)
+    return Requirement(f"{name}[{wanted}]" if wanted else name)
 
 
 def _applies(requirement: Requirement, extras: Iterable[str]) -> bool:
