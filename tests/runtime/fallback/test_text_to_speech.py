@@ -205,6 +205,29 @@ def test_a_full_one_is_passed_over_without_a_rest_and_asked_again_soon(kit):
     assert len(other.calls) == 1
 
 
+def test_one_that_keeps_a_conversation_waiting_while_it_serves_another_is_busy_and_not_broken(kit):
+    one, other = kit.voice("one", [None, kit.hang]), kit.voice("other")
+
+    async def speak():
+        engine = kit.in_a_list(kit.member(one, deadline_s=1.0), other)
+        first = await opened(engine)
+        second = await engine.open_session(SessionContext("second"))
+        long = asyncio.create_task(say(first, ["This is a clause, ", "and another", " one"], every_ms=1000))
+        await asyncio.sleep(1.5)
+        await say(second)
+        states = engine.members.states()
+        assert spoken(await long)
+        await asyncio.gather(first.close(), second.close())
+        takeovers = engine.members.takeovers
+        await engine.close()
+        return states, takeovers
+
+    states, takeovers = kit.run(speak)
+    assert states[0]["state"] == "ready"
+    assert [takeover["reason"] for takeover in takeovers] == ["timeout"]
+    assert len(other.calls) == 1
+
+
 def test_where_all_are_full_the_client_is_told(kit):
     async def speak():
         engine = kit.in_a_list(kit.voice("one", max_sessions=1), kit.voice("other", max_sessions=2))

@@ -188,6 +188,9 @@ class Attempts:
             case EngineBusyError():
                 self._busy_until[member.name] = now + BUSY_S
                 return "busy"
+            case EngineTimeoutError() if member.health.is_serving:
+                self._busy_until[member.name] = now + BUSY_S
+                return "timeout"
             case ClientError():
                 self._refused.add(member.name)
                 return "refused"

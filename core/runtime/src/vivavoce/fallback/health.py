@@ -15,6 +15,12 @@ class Health:
         self.error: str | None = None
         self._resting_until: float | None = None
         self._is_probed = False
+        self._serving = 0
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a call is getting its answer right now: then it is not broken, whoever has to wait."""
+        return self._serving > 0
 
     def is_open(self, now: float) -> bool:
         """Whether a call may use it: it is well, or it has rested and nobody is trying it."""
@@ -47,7 +53,7 @@ class Health:
 
 
 class Trial:
-    """One call's use of an engine. Exactly one of `failed` and `ended` tells how it went."""
+    """One call's use of an engine: perhaps `answered`, perhaps `failed`, at last `ended`."""
 
     def __init__(self, health: Health, is_probe: bool) -> None:
         self._health = health
@@ -59,6 +65,7 @@ class Trial:
         """It gave something: others may use it again."""
         if not self._has_answered:
             self._has_answered = True
+            self._health._serving += 1
             self._health._answered()
             self._release()
 
@@ -69,7 +76,8 @@ class Trial:
         self._release()
 
     def ended(self) -> None:
-        """The call is over. If it was cut short before the engine gave anything, nothing was learnt."""
+        """The call is over; called once. If it was cut short before the engine gave anything, nothing was learnt."""
+        self._health._serving -= self._has_answered
         if self._has_answered and not self._has_failed:
             self._health._succeeded()
         self._release()
