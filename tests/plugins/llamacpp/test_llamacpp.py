@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from vivavoce_llamacpp.engine import LlamaCppEngine
 from vivavoce_llamacpp.options import LlamaCppOptions
+from vivavoce_llamacpp.session import LlamaCppSession
 from vivavoce_llamacpp.plugin import load
 
 from vivavoce_api import (
@@ -157,6 +158,21 @@ def test_end_of_turn_is_likelier_at_the_end(runner: asyncio.Runner, engine: Llam
     assert runner.run(judge("What is the capital of France")) > 0.5
     assert runner.run(judge("What is the capital of")) < 0.1
     assert runner.run(judge("...")) == 0
+
+
+def test_a_model_that_only_judges_may_read_in_its_own_name(runner: asyncio.Runner, engine: LlamaCppEngine) -> None:
+    history = [SYSTEM, Message("user", "Hello"), Message("assistant", "Hello! Where do you live?")]
+
+    async def judge(reads_user_as: str, text: str) -> float:
+        options = LlamaCppOptions.model_validate({"reads_user_as": reads_user_as})
+        session = LlamaCppSession(engine._client, options, None, [].append)
+        probability = await session.end_of_turn_probability([*history, Message("user", text)])
+        await session.close()
+        return probability
+
+    for name in ("user", "assistant"):
+        assert runner.run(judge(name, "I live in Paris")) > 5 * runner.run(judge(name, "I live in"))
+    assert runner.run(judge("user", "I live in Paris")) != runner.run(judge("assistant", "I live in Paris"))
 
 
 def test_asking_for_the_end_reads_what_the_reply_needs(runner: asyncio.Runner, engine: LlamaCppEngine) -> None:

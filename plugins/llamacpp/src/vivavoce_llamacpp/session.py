@@ -103,8 +103,10 @@ class LlamaCppSession:
         """
         asked = {"messages": [wire_message(message) for message in messages], **wire_tools(self._tools)}
         if self._rendered is None or self._rendered[0] != asked:
-            words = {"role": self._options.reads_user_as, "content": PLACEHOLDER}
+            words = {"role": "user", "content": PLACEHOLDER}
             body = {**asked, "messages": [*asked["messages"], words], "add_generation_prompt": False}
+            if self._options.reads_user_as == "assistant":
+                body["continue_final_message"] = True  # the server continues any message as the assistant's
             client = self._client()
             url = str(client.base_url.join("/apply-template"))
             answer = await client.post(url, body=body, cast_to=dict[str, str])
