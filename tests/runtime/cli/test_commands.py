@@ -77,6 +77,18 @@ def test_check_accepts_a_good_file(agent):
     assert result.stdout == "bird.yaml: valid (listen, think, sing (nightingale), silero, smart-turn, websocket)\n"
 
 
+def test_check_names_all_plugins_of_a_list(agent):
+    agent.write_text(
+        agent.read_text().replace("tts: {plugin: sing}", "tts: [{plugin: sing, model: wren}, {plugin: sing}]")
+    )
+    assert "(listen, think, sing (wren), sing (nightingale), silero," in invoke("check", agent).stdout
+    agent.write_text(agent.read_text().replace("{plugin: sing}]", "{plugin: rime, voice: cove}]"))
+    result = invoke("check", agent)
+    assert result.exit_code == 0
+    assert "tts[1].plugin: text-to-speech plugin 'rime' is not installed" in result.stdout
+    assert "pip install vivavoce-rime" in result.stdout
+
+
 def test_check_says_what_is_wrong_and_exits_with_1(agent):
     agent.write_text(agent.read_text() + "greting: hi\n")
     result = invoke("check", agent)
