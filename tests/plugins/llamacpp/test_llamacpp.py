@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from vivavoce_llamacpp.engine import LlamaCppEngine
 from vivavoce_llamacpp.options import LlamaCppOptions
-from vivavoce_llamacpp.session import LlamaCppSession
 from vivavoce_llamacpp.plugin import load
+from vivavoce_llamacpp.session import LlamaCppSession
 
 from vivavoce_api import (
     EngineError,
