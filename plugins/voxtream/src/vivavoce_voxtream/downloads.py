@@ -1,5 +1,8 @@
 """Everything that VoXtream downloads, in one function: `vivavoce prepare` and image builds call it."""
 
+# pyright: reportMissingImports=false
+# (torch, moshi and voxtream are in the environment of the worker)
+
 from __future__ import annotations
 
 from vivavoce_api import PrerequisiteError, Progress

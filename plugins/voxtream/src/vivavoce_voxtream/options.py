@@ -13,6 +13,7 @@ from vivavoce_voxtream.sample import faults_of, read_sample
 from vivavoce_voxtream.voices import add_voice, named_voices, voice_file
 
 PUBLISHED, RANDOM_TINY, RANDOM_FULL = "voxtream2.1", "random-tiny", "random-full"
+MOST_STREAMS = 64
 
 
 class VoxtreamOptions(Options):
@@ -67,8 +68,10 @@ class VoxtreamOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> VoxtreamOptions:
-        if isinstance(self.streams, int) and not 1 <= self.streams <= 64:
-            raise ValueError("streams must be auto or a number from 1 to 64")
+        if isinstance(self.streams, int) and not 1 <= self.streams <= MOST_STREAMS:
+            raise ValueError(f"streams must be auto or a number from 1 to {MOST_STREAMS}")
+        if self.fused_depth and self.compile and self.compile_mode != "cuda-graphs":
+            raise ValueError("fused_depth is a CUDA graph of its own and goes with compile_mode: cuda-graphs only")
         return self
 
     @property
@@ -98,9 +101,9 @@ class VoxtreamOptions(Options):
         )
 
     def voice_files(self) -> dict[str, Path]:
-        """All voices that the YAML makes known, by name; the one that `voice` means comes first, there or not."""
+        """The voice that `voice` means, there or not, and those in `voices` (or beside it), by name."""
         usual = self.voice_file
-        named = named_voices(self.voices) if self.voices is not None else {}
+        named = named_voices(self.voices or usual.parent)
         return {usual.stem: usual} | {name: path for name, path in named.items() if path != usual}
 
     def voice_faults(self, path: Path) -> list[str]:

@@ -1,5 +1,8 @@
 """Voices as the generator takes them: encoded once, kept by what can be heard and how it is encoded."""
 
+# pyright: reportMissingImports=false
+# (torch, moshi and voxtream are in the environment of the worker)
+
 from __future__ import annotations
 
 import hashlib

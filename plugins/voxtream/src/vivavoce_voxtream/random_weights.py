@@ -3,6 +3,9 @@
 The code that runs is VoXtream's own; only its three loaders are replaced, and with `tiny` the sizes are.
 """
 
+# pyright: reportMissingImports=false
+# (torch, moshi and voxtream are in the environment of the worker)
+
 from __future__ import annotations
 
 from copy import deepcopy

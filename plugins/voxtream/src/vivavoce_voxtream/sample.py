@@ -49,7 +49,7 @@ class VoiceSample:
     @classmethod
     def of_chunk(cls, audio: AudioChunk) -> VoiceSample:
         """PCM16 as a sample."""
-        return cls.of(np.frombuffer(audio.pcm, "<i2").astype(np.float32) / 32768, audio.sample_rate_hz)
+        return cls.of(np.frombuffer(audio.pcm, "<i2").astype(np.float32) / np.float32(32768), audio.sample_rate_hz)
 
     @property
     def duration_s(self) -> float:
@@ -65,7 +65,7 @@ def read_sample(path: Path) -> VoiceSample:
     if not path.is_file():
         raise ConfigurationError(
             f"there is no voice sample {path}",
-            fix=f"record {SHORTEST_S:.0f} to {LONGEST_S:.0f} s of a voice, then: vivavoce voices add --help",
+            fix="record 3 to 20 s of a voice, then: vivavoce voices add AGENT.yaml NAME RECORDING",
         )
     try:
         with wave.open(str(path)) as file:

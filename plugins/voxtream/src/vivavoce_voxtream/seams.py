@@ -1,5 +1,8 @@
 """Where voxtream 0.2.5 is taken apart to be put together differently: names of its modules, replaced for a while."""
 
+# pyright: reportMissingImports=false
+# (torch, moshi and voxtream are in the environment of the worker)
+
 from __future__ import annotations
 
 from collections.abc import Iterator

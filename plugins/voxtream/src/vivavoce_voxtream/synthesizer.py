@@ -1,5 +1,8 @@
 """VoXtream's generator: put together, warmed up, and spoken with. Imports torch and voxtream when it is built."""
 
+# pyright: reportMissingImports=false
+# (torch, moshi and voxtream are in the environment of the worker)
+
 from __future__ import annotations
 
 import os
@@ -114,7 +117,7 @@ def build_generator(options: VoxtreamOptions, progress: Progress) -> Any:
     if options.fused_depth:
         from vivavoce_voxtream.fused import fuse_depth_loop
 
-        fuse_depth_loop(built.model)
+        fuse_depth_loop(built)
     torch.set_grad_enabled(False)
     return built
 

@@ -24,6 +24,7 @@ from vivavoce.cli.run import run
 from vivavoce.cli.schema import schema
 from vivavoce.cli.serve_llm import serve_llm
 from vivavoce.cli.talk import talk
+from vivavoce.cli.voices import create_voices
 from vivavoce_api import VivavoceError
 
 EPILOG = "Exit codes: 0 well, 1 an error (told in words; --debug adds the traceback), 2 wrong usage of the command."
@@ -79,6 +80,7 @@ def create_app() -> typer.Typer:
         app.command()(command)
     app.add_typer(create_bench(), name="bench")
     app.add_typer(create_new(), name="new")
+    app.add_typer(create_voices(), name="voices")
     return app
 
 
