@@ -20,6 +20,7 @@ SURE_PAUSE_MS = 110.0
 # Words that are so likely to be the last ones are answered, unheard, before the voice has faded; words that are so
 # unlikely to be, only in a pause.
 LIKELY, UNLIKELY = 0.2, 0.02
+EARLY_SHARE = 0.75
 # The last word's end is heard up to 250 ms before the voice ends (80 to 250 ms on six speakers). A voice that goes on
 # for longer has more to say.
 FADING_MS = 250.0
@@ -91,14 +92,14 @@ class Floor:
     def _may_be_all(self, turn: UserTurn) -> bool:
         """Whether to bet on this transcript.
 
-        The first half of a turn's bets may fall for closures within words; the rest wait for a pause, or for words that
-        sound complete.
+        Most of a turn's bets may fall for closures within words; the rest wait for a pause, or for words that sound
+        complete.
         """
         if self._settings.serial_model and turn.is_being_read:
             return False
         if not self._settings.serial_model and (turn.likelihood or 0.0) >= LIKELY:
             return turn.fading_ms <= FADING_MS
-        is_early = turn.speculations < self._settings.max_speculations / 2
+        is_early = turn.speculations < EARLY_SHARE * self._settings.max_speculations
         is_unlikely = turn.likelihood is not None and turn.likelihood < UNLIKELY
         least_ms = 0.0 if is_early and not is_unlikely else SURE_PAUSE_MS
         return turn.is_covered and turn.silence_ms >= max(self._settings.speculate_after_ms, least_ms)
