@@ -178,7 +178,8 @@ class ControlPlane:
         if url is None:
             raise grpclib.GRPCError(grpclib.Status.NOT_FOUND, f"App '{request.app_name}' not found")
         metadata = api_pb2.FunctionHandleMetadata(function_name=request.object_tag, web_url=url)
-        return api_pb2.FunctionGetResponse(function_id="fu-1000", handle_metadata=metadata)
+        data = _data_of(api_pb2.Function(function_name=request.object_tag))
+        return api_pb2.FunctionGetResponse(function_id="fu-1000", handle_metadata=metadata, function_data=data)
 
 
 def _numbered(prefix: str, table: dict[str, Any], value: Any) -> str:

@@ -102,7 +102,7 @@ def environment_of(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def deployer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with wheels of this checkout and the parrot; other packages are borrowed from ours."""
+    """The Python of an environment with wheels of this checkout and the parrot; the other packages are borrowed."""
     folder = tmp_path_factory.mktemp("deployer")
     python = environment_of(folder / "venv")
     (site,) = (folder / "venv/lib").glob("python*/site-packages")

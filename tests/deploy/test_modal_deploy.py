@@ -97,7 +97,73 @@ def test_an_app_in_python_is_modals_own_business(modal, plane, tmp_path):
     done = modal("deploy", "some_app.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [one.name for one in plane.published] == ["plain"]
-    assert list(plane.functions.values())[0].module_name == "some_app"
+    assert next(iter(plane.functions.values())).module_name == "some_app"
     other = modal("deploy", "notes.txt", cwd=tmp_path)
     assert other.returncode == 1
     assert "Python module paths must be specified with the -m flag" in other.stderr
+
+
+def test_the_model_server_is_deployed_beside(modal, plane, therapist):
+    done = modal("deploy", "deploy/vllm.yaml", cwd=therapist)
+    assert done.returncode == 0, done.stderr
+    assert plane.refused == []
+    assert set(plane.calls) <= EXPECTED_CALLS
+    assert plane.published[0].name == "therapist-vllm"
+    serve = plane.function("serve-web")
+    assert serve.webhook_config.type == api_pb2.WEBHOOK_TYPE_WEB_SERVER
+    assert serve.webhook_config.requested_suffix == "therapist-vllm-serve-web"
+    assert (serve.webhook_config.web_server_port, serve.startup_timeout_secs) == (8000, 1800)
+    function = serve.ranked_functions[0].function
+    assert (function.module_name, function.implementation_name) == ("vivavoce_modal.model_server", "serve")
+    assert function.resources.gpu_config.gpu_type == "A100"
+    assert function.max_concurrent_inputs == 64
+    assert [one.mount_path for one in function.volume_mounts] == ["/caches"]
+    settings = json.loads(plane.variables(function.secret_ids)["VIVAVOCE_MODAL_SERVE"])
+    assert settings["command"][:3] == ["vllm", "serve", "Qwen/Qwen2.5-7B-Instruct"]
+    assert "--enforce-eager" not in settings["command"]
+    assert settings["health"] == "http://127.0.0.1:8000/health"
+    commands = plane.commands(function.image_id)
+    assert commands[0].startswith("FROM nvidia/cuda:")
+    assert any("uv pip install" in line and "vllm==" in line for line in commands)
+    (local,) = [line for line in commands if "--no-deps" in line]
+    assert [part.rsplit("/", 1)[-1] for part in local.split() if part.endswith(".whl")] == [
+        "vivavoce_modal-0.1.0-py3-none-any.whl"
+    ]
+    assert not any("vivavoce prepare" in line for line in commands)
+
+
+def test_the_agent_finds_the_model_server_that_is_deployed(modal, plane, therapist):
+    plane.deployed["therapist-vllm", "serve-web"] = "https://someone--therapist-vllm-serve-web.modal.run"
+    done = modal("deploy", "deploy/therapist.yaml", cwd=therapist)
+    assert done.returncode == 0, done.stderr
+    assert "is not deployed yet" not in done.stderr
+
+
+def test_snapshots_are_taken_of_a_class(modal, plane, therapist):
+    path = therapist / "deploy/therapist.yaml"
+    path.write_text(path.read_text().replace("# snapshot: gpu", "snapshot: gpu"))
+    done = modal("deploy", "deploy/therapist.yaml", cwd=therapist)
+    assert done.returncode == 0, done.stderr
+    assert plane.refused == []
+    service = plane.function("Snapshotted.*")
+    function = service.ranked_functions[0].function
+    assert (function.module_name, function.implementation_name) == ("vivavoce_modal.snapshot", "Snapshotted.*")
+    assert function.checkpointing_enabled
+    assert dict(service.experimental_options) == {"enable_gpu_snapshot": "True"}
+    web = service.method_definitions["web"]
+    assert web.webhook_config.requested_suffix == "therapist-voice-chat-ultra-fast-voice-agent-web"
+    assert function.max_concurrent_inputs == 4
+
+
+def test_the_server_primitive_listens_on_a_port(modal, plane, therapist):
+    path = therapist / "deploy/therapist.yaml"
+    text = path.read_text().replace("# server: true", "server: true").replace("min_containers: 0", "min_containers: 1")
+    path.write_text(text)
+    done = modal("deploy", "deploy/therapist.yaml", cwd=therapist)
+    assert done.returncode == 0, done.stderr
+    assert plane.refused == []
+    server = plane.function("ultra-fast-voice-agent-web")
+    assert server.is_server
+    assert (server.http_config.port, server.http_config.unauthenticated) == (8000, True)
+    assert (server.http_config.startup_timeout, server.http_config.exit_grace_period) == (900, 28)
+    assert server.autoscaler_settings.min_containers == 1

@@ -24,7 +24,7 @@ class Finder:
 
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
-            spec.loader = WrappingLoader(spec.loader)
+            spec.loader = WrappingLoader(spec.loader)  # type: ignore[assignment]
         return spec
 
 

@@ -95,7 +95,7 @@ def _serve_from_a_snapshot(
 ) -> None:
     from vivavoce_modal.snapshot import snapshotted
 
-    settings = _web_settings(options) | {"enable_memory_snapshot": True}
+    settings: dict[str, Any] = _web_settings(options) | {"enable_memory_snapshot": True}
     del settings["name"]  # a class has its own
     if options.snapshot == "gpu":
         settings["experimental_options"] = {"enable_gpu_snapshot": True}

@@ -19,7 +19,7 @@ class ErrorInWords(click.ClickException):
 
 
 def load_module(reference: str) -> ModuleType:
-    """A module with `app`, as Modal's command line expects, and `warm`, the function that `modal run` and `modal shell` take.
+    """A module with `app`, as Modal's command line expects, and `warm`, which `modal run` and `modal shell` take.
 
     Raises `ErrorInWords` for all that is wrong with the deployment, and before anything is built: not logged in, a
     secret that is missing. In the process that `modal serve` starts when a file was edited, where nobody would show

@@ -77,7 +77,7 @@ def find_model_server() -> None:
 
 
 def take_no_more_than_fit(agent: Any) -> None:
-    """Tell Modal how many conversations this container can hold, where the engines can serve fewer than were promised."""
+    """Tell Modal how many conversations this container holds, where its engines serve fewer than were promised."""
     if "MODAL_TASK_ID" not in os.environ or agent.max_sessions >= agent.definition.limits.max_sessions:
         return
     import modal.experimental

@@ -8,7 +8,8 @@ import sys
 import modal
 
 PORT = 8000
-DRAIN_S = 25
+DRAIN_S = 28
+"""A little more than the conversations get (`vivavoce.deployment.container.DRAIN_S`)."""
 
 
 class LowLatencyServer:

@@ -1,4 +1,7 @@
-"""A model server in a Modal container: runs its command, and waits until it serves. Imports the standard library alone."""
+"""A model server in a Modal container: runs its command, and waits until it serves.
+
+Imports the standard library alone: its image holds nothing of vivavoce but this package.
+"""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ class ModalOptions(Options):
     """Memory in MiB. Default: Modal's."""
 
     max_sessions: int | None = Field(default=None, ge=1, le=1_000)
-    """Conversations that one container takes. Default: the agent's `limits.max_sessions`. A container whose engines
-    serve fewer takes fewer."""
+    """Conversations (requests, of a model server) that a container takes. Default: the agent's `limits.max_sessions`. A
+    container whose engines serve fewer takes fewer."""
 
     target_sessions: int | None = Field(default=None, ge=1, le=1_000)
     """Conversations in each container above which another container is started. Default: `max_sessions`."""
@@ -88,8 +88,8 @@ class ModalOptions(Options):
     """Seconds in which a container must start."""
 
     accept_while_loading: bool = True
-    """Answer `/status` and the page while engines load, and let early conversations wait. False: Modal sends nobody to a
-    container before all is loaded, which is better where many containers run."""
+    """Answer `/status` and the page while engines load, and let early conversations wait. False: Modal sends nobody
+    to a container before all is loaded, which is better where many containers run."""
 
     region: str | list[str] | None = None
     """Where containers run, such as us-east or eu-west. Default: anywhere. A region may cost more."""
@@ -107,12 +107,12 @@ class ModalOptions(Options):
     """Run `vivavoce prepare` on the GPU when the image is built, for engines that compile for it."""
 
     snapshot: Literal["off", "memory", "gpu"] = "off"
-    """Start containers from a snapshot of a loaded one, with the GPU's memory too for `gpu`. Both are new at Modal: try
-    them before you rely on them."""
+    """Start containers from a snapshot of a loaded one, for `gpu` with the GPU's memory too. New at Modal: try it
+    before you rely on it."""
 
     server: bool = False
-    """Use Modal's newer server primitive, of lower latency. Its URL has another form, printed when it is deployed; calls
-    find no container while none runs, so `min_containers` must be 1 or more."""
+    """Use Modal's newer server primitive, of lower latency. Its URL has another form, printed when it is deployed.
+    Calls find no container while none runs, so `min_containers` must be 1 or more."""
 
     model_server: ModelServerLookup | None = None
     """Where the language model's server is found when neither the agent nor a variable names it."""

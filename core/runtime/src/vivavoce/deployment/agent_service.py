@@ -1,4 +1,4 @@
-"""The files that an agent needs where it runs: its YAML, what that names, and the part of it that images are built from."""
+"""The files that an agent needs where it runs: its YAML, what that names, and the part that images are built from."""
 
 from __future__ import annotations
 

@@ -60,8 +60,9 @@ class Service:
     """An ASGI application that owns its agent.
 
     Start-up begins loading; it waits for the end of it only if told to (`wait_until_ready`), and then fails if that
-    fails. A WebSocket that comes early is accepted and waits for up to `early_wait_s`; then it is told to try again. Shutdown refuses new conversations, waits up to
-    `drain_s` for those that go on, and closes the engines. `loaded` is called once, when the engines are.
+    fails. A WebSocket that comes early is accepted and waits for up to `early_wait_s`; then it is told to try again.
+    Shutdown refuses new conversations, waits up to `drain_s` for those that go on, and closes the engines. `loaded` is
+    called once, when the engines are.
     """
 
     def __init__(
@@ -95,7 +96,10 @@ class Service:
             await self._app(scope, receive, send)
 
     async def start(self, *, wait: bool = False) -> None:
-        """Begin to load; wait for the end of it if so told, here or when made. Raises `VivavoceError` then. Idempotent."""
+        """Begin to load; where told to wait, here or when made, wait for it, and raise `VivavoceError` if it fails.
+
+        Idempotent.
+        """
         if self._loading is None:
             self._loading = asyncio.create_task(self._load())
         if wait or self._wait_until_ready:

@@ -100,8 +100,8 @@ def _of_models(path: Path, document: Document, definition: DeploymentDefinition,
     if not isinstance(chosen.options, RunsModelServer):
         keys = ("model_server", "plugin")
         raise error_of([document.problem(keys, f"'{chosen.offer.name}' has no server of its own that could be run")])
-    gpu = getattr(definition.target.options, "gpu", None)
-    service = chosen.options.model_service(gpu[0] if isinstance(gpu, list) and gpu else gpu)
+    gpu: Any = getattr(definition.target.options, "gpu", None)
+    service = chosen.options.model_service(gpu[0] if isinstance(gpu, list) else gpu)
     secrets = {name: tuple(variables) for name, variables in definition.secrets.items()}
     return Deployment(
         path=path,
@@ -165,12 +165,12 @@ def _absent_files(agent: AgentDefinition) -> Iterator[str]:
 
 def _unset_variables(choices: list[Choice], environment: Mapping[str, str]) -> list[str]:
     """Notes on variables that plugins read and that the container will not have."""
-    notes = []
-    for choice in choices:
-        for name in choice.offer.requirements.environment:
-            if name not in environment:
-                notes.append(f"{choice.offer.name} reads {name}, which neither `environment` nor `secrets` name")
-    return list(dict.fromkeys(notes))
+    read = dict.fromkeys((c.offer.name, name) for c in choices for name in c.offer.requirements.environment)
+    return [
+        f"{plugin} reads {name}, which neither `environment` nor `secrets` name"
+        for plugin, name in read
+        if name not in environment
+    ]
 
 
 def _wheels(path: Path, definition: DeploymentDefinition) -> Path | None:

@@ -31,8 +31,8 @@ class FromWheel:
 def origin_of(found: metadata.Distribution, wheels: Path | None = None) -> FromIndex | FromWheel:
     """Where `found` came from, as its `direct_url.json` says (PEP 610).
 
-    What came from this machine travels as it is installed here, as a wheel; of an editable install, the folder is built.
-    A wheel of it in the folder `wheels` goes first. Blocks. Raises `PrerequisiteError` where the folder is gone.
+    What came from this machine travels as it is installed, as a wheel; of an editable install, the folder is built.
+    A wheel of it in the folder `wheels` goes first. Blocks. Raises `PrerequisiteError`.
     """
     name = found.metadata["Name"]
     if wheels is not None and (path := _wheel_in(wheels, name, found.version)) is not None:

@@ -1,4 +1,4 @@
-"""Write what `vivavoce prepare` needs of an agent into a folder: `python -m vivavoce.deployment.preparation AGENT FOLDER`.
+"""Write what `vivavoce prepare` needs of an agent: `python -m vivavoce.deployment.preparation AGENT FOLDER`.
 
 An image is built from that folder before the agent itself is added, so that editing instructions builds nothing anew.
 """

@@ -22,14 +22,14 @@ async def serve_and_drain(service: Service, host: str, port: int) -> None:
     """
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     listener = await listen(host, port)
-    server = uvicorn.Server(_configuration(service))
+    server = uvicorn.Server(_configuration(service))  # type: ignore[arg-type]
 
     def stop(number: int, _: object) -> None:
         if stopping.is_set():
             os._exit(128 + number)
         loop.call_soon_threadsafe(stopping.set)
 
-    server.handle_exit = stop  # uvicorn's own closes all conversations at once
+    server.handle_exit = stop  # type: ignore[method-assign]  # uvicorn's own closes all conversations at once
     await service.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())
