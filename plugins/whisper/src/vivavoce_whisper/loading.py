@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -17,36 +18,47 @@ if TYPE_CHECKING:
     from vivavoce_whisper.options import WhisperOptions
 
 _CUBLAS_WHEEL = "nvidia-cublas-cu12"
-_CUBLAS_LIBRARIES = ("nvidia/cublas/lib/libcublasLt.so.12", "nvidia/cublas/lib/libcublas.so.12")
+_CUBLAS_FOLDER = "nvidia/cublas/lib"
+_CUBLAS_LIBRARIES = ("libcublasLt.so.12", "libcublas.so.12")  # the first is what the second needs
+_INSTALL_CUBLAS = "pip install 'vivavoce-whisper[cuda]'"
+
+logger = logging.getLogger(__name__)
 
 
 def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
     """Load the model that `options` name and warm it. Blocks. Raises `PrerequisiteError`, `ConfigurationError`."""
+    model = load_model(options, progress)
+    try:
+        _check_language(options.language, model)
+        decoder = Decoder(model, language=options.language, short_window=options.encoder_window == "short")
+        progress("warming Whisper")
+        _warm(decoder)
+    except (RuntimeError, ValueError) as error:
+        raise _explained(error, options, model.model.device) from error
+    return decoder
+
+
+def load_model(options: WhisperOptions, progress: Progress) -> WhisperModel:
+    """Load the model that `options` name, cold. Blocks. Raises `PrerequisiteError`, `ConfigurationError`."""
     folder = model_folder(options.model, progress)
     device = _device(options)
-    if device == "cuda":
-        _preload_cublas()
     progress(f"loading Whisper {options.model} on the {'GPU' if device == 'cuda' else 'CPU'}")
     from faster_whisper import WhisperModel
 
     try:
-        model = WhisperModel(
+        return WhisperModel(
             str(folder),
             device=device,
             compute_type=_compute_type(options, device),
             cpu_threads=options.cpu_threads or min(4, _cores()),
             num_workers=options.replicas,
         )
-        _check_language(options.language, model)
-        decoder = Decoder(model, language=options.language, short_window=options.encoder_window == "short")
-        progress("warming Whisper")
-        _warm(decoder)
     except (RuntimeError, ValueError) as error:
         raise _explained(error, options, device) from error
-    return decoder
 
 
 def _device(options: WhisperOptions) -> str:
+    """Where to run; with CUDA, its libraries are loaded by then. `auto` needs both a GPU and the libraries."""
     import ctranslate2
 
     if options.device == "cpu":
@@ -57,7 +69,12 @@ def _device(options: WhisperOptions) -> str:
             "Whisper is asked to run on CUDA, but there is no usable NVIDIA GPU or driver here",
             fix="stt: {plugin: whisper, device: cpu}",
         )
-    return "cuda" if has_gpu else "cpu"
+    if not has_gpu:
+        return "cpu"
+    if _load_cublas() or options.device == "cuda":
+        return "cuda"
+    logger.warning("Whisper leaves the GPU alone, for want of cuBLAS 12: %s", _INSTALL_CUBLAS)
+    return "cpu"
 
 
 def _compute_type(options: WhisperOptions, device: str) -> str:
@@ -70,14 +87,22 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _preload_cublas() -> None:
-    """Make the cuBLAS of NVIDIA's wheel known to the linker: CTranslate2 opens it by its bare name."""
+def _load_cublas() -> bool:
+    """Load cuBLAS 12, from NVIDIA's wheel or the system; whether there is one.
+
+    CTranslate2 opens it by its bare name, under which the linker then knows what is loaded already.
+    """
     try:
         distribution = metadata.distribution(_CUBLAS_WHEEL)
-        for library in _CUBLAS_LIBRARIES:
-            ctypes.CDLL(str(distribution.locate_file(library)), mode=ctypes.RTLD_GLOBAL)
-    except (metadata.PackageNotFoundError, OSError):
-        return  # the system may have its own; if not, the warming pass says so
+        libraries = [str(distribution.locate_file(f"{_CUBLAS_FOLDER}/{library}")) for library in _CUBLAS_LIBRARIES]
+    except metadata.PackageNotFoundError:
+        libraries = list(_CUBLAS_LIBRARIES)
+    try:
+        for library in libraries:
+            ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
 
 
 def _check_language(language: str, model: WhisperModel) -> None:
@@ -94,9 +119,7 @@ def _warm(decoder: Decoder) -> None:
 
 def _explained(error: Exception, options: WhisperOptions, device: str) -> Exception:
     if "libcublas" in str(error):
-        return PrerequisiteError(
-            f"Whisper on CUDA needs cuBLAS 12: {error}", fix="pip install 'vivavoce-whisper[cuda]'"
-        )
+        return PrerequisiteError(f"Whisper on CUDA needs cuBLAS 12: {error}", fix=_INSTALL_CUBLAS)
     return ConfigurationError(
         f"Whisper '{options.model}' can't run on {device} with compute_type {options.compute_type}: {error}"
     )

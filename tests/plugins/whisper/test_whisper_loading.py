@@ -1,0 +1,106 @@
+"""Where the model runs, decided without a GPU at hand: the driver, the libraries and the model are stand-ins."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vivavoce_whisper.loading import load_model
+from vivavoce_whisper.options import WhisperOptions
+
+from vivavoce_api import PrerequisiteError, no_progress
+
+
+class Machine:
+    """A machine with or without GPU, cuBLAS wheel and cuBLAS of the system; notes what was opened and loaded."""
+
+    def __init__(self) -> None:
+        self.gpus = 1
+        self.wheel: Path | None = Path("/site-packages")
+        self.libraries = {"/site-packages/nvidia/cublas/lib/libcublas.so.12"}
+        self.libraries |= {"/site-packages/nvidia/cublas/lib/libcublasLt.so.12"}
+        self.opened: list[str] = []
+        self.model: dict[str, Any] = {}
+
+    def open_library(self, name: str, mode: int) -> None:
+        assert mode == ctypes.RTLD_GLOBAL
+        self.opened.append(name)
+        if name not in self.libraries:
+            raise OSError(f"{name}: cannot open shared object file")
+
+    def distribution(self, name: str) -> Any:
+        if name != "nvidia-cublas-cu12" or self.wheel is None:
+            raise metadata.PackageNotFoundError(name)
+        return self
+
+    def locate_file(self, path: str) -> Path:
+        assert self.wheel is not None
+        return self.wheel / path
+
+    def load(self, folder: str, **options: Any) -> str:
+        self.model = options
+        if options["device"] == "cuda" and not {Path(name).name for name in self.libraries}:
+            raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
+        return "the model"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: machine.gpus)
+    monkeypatch.setattr("ctypes.CDLL", machine.open_library)
+    monkeypatch.setattr("importlib.metadata.distribution", machine.distribution)
+    monkeypatch.setattr("faster_whisper.WhisperModel", machine.load)
+    return machine
+
+
+def load(tmp_path: Path, **options: Any) -> None:
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (tmp_path / name).touch()
+    load_model(WhisperOptions(model=str(tmp_path), **options), no_progress)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_is_used_with_float16_and_the_cublas_of_the_wheel(machine: Machine, tmp_path: Path, device: str) -> None:
+    load(tmp_path, device=device)
+    assert (machine.model["device"], machine.model["compute_type"]) == ("cuda", "float16")
+    folder = "/site-packages/nvidia/cublas/lib"
+    assert machine.opened == [f"{folder}/libcublasLt.so.12", f"{folder}/libcublas.so.12"]
+
+
+def test_without_the_wheel_the_cublas_of_the_system_will_do(machine: Machine, tmp_path: Path) -> None:
+    machine.wheel, machine.libraries = None, {"libcublasLt.so.12", "libcublas.so.12"}
+    load(tmp_path)
+    assert machine.model["device"] == "cuda"
+
+
+def test_auto_takes_the_cpu_where_cublas_is_missing_and_says_so(
+    machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.wheel, machine.libraries = None, set()
+    with caplog.at_level(logging.WARNING):
+        load(tmp_path)
+    assert (machine.model["device"], machine.model["compute_type"]) == ("cpu", "int8")
+    assert "pip install 'vivavoce-whisper[cuda]'" in caplog.text
+
+
+def test_cuda_without_cublas_is_an_error_with_its_remedy(machine: Machine, tmp_path: Path) -> None:
+    machine.wheel, machine.libraries = None, set()
+    with pytest.raises(PrerequisiteError, match="needs cuBLAS 12") as caught:
+        load(tmp_path, device="cuda")
+    assert caught.value.fix == "pip install 'vivavoce-whisper[cuda]'"
+
+
+def test_without_a_gpu_no_library_is_looked_for(machine: Machine, tmp_path: Path) -> None:
+    machine.gpus = 0
+    load(tmp_path)
+    assert (machine.model["device"], machine.opened) == ("cpu", [])
+
+
+def test_what_the_yaml_says_about_arithmetic_and_replicas_holds(machine: Machine, tmp_path: Path) -> None:
+    load(tmp_path, compute_type="int8_float16", replicas=3)
+    assert (machine.model["compute_type"], machine.model["num_workers"]) == ("int8_float16", 3)
