@@ -60,6 +60,19 @@ def test_an_ear_is_measured(tmp_path: Path) -> None:
     assert figures["final_p50_ms"] > 0
 
 
+def test_a_plugin_of_a_list_is_measured_by_its_name(tmp_path: Path) -> None:
+    agent = tmp_path / "two.yaml"
+    voices = "[{plugin: simulated, first_chunk_ms: 500}, {plugin: simulated, first_chunk_ms: 1}]"
+    agent.write_text(
+        f"name: two\ninstructions: sing\nstt: {{plugin: simulated}}\nllm: {{plugin: simulated}}\ntts: {voices}\n"
+    )
+    first = invoke("tts", agent, "--replies", 1, "--tokens-per-s", 0, "--plugin", "simulated", "--json")
+    assert json.loads(first.stdout)["figures"]["first_chunk_ms"] >= 500
+    other = invoke("tts", agent, "--plugin", "hum")
+    assert other.exit_code == 1
+    assert "the agent's tts is simulated, simulated, not 'hum'" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -90,6 +90,7 @@ class VoiceOptions(Options):
         ("sing", SingOptions(random_weights=True), "sing (nightingale), RANDOM WEIGHTS"),
         ("hum", VoiceOptions(), "hum"),
         ("hum", VoiceOptions(weights="random"), "hum, RANDOM WEIGHTS"),
+        ("sing", SingOptions(model="random-tiny"), "sing (random-tiny), RANDOM WEIGHTS"),
         ("simulated", Options(), "SIMULATED"),
     ],
 )

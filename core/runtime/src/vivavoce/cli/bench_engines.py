@@ -34,23 +34,27 @@ Write = Annotated[
 Note = Annotated[str, typer.Option(metavar="WORDS", help="Put this beside the figures, such as 'machine shared'.")]
 Gate = Annotated[str, typer.Option(metavar="NAME=MAX,...", help="Exit with 1 when a figure is larger.")]
 Sessions = Annotated[str, typer.Option(metavar="N,N", help="Sessions at once, such as 1,2,4.")]
+Plugin = Annotated[
+    str, typer.Option(metavar="NAME", help="Which one, where the agent lists several; the first by default.")
+]
 
 
 @dataclass(frozen=True)
-class Presentation:
-    """How the figures are shown, kept and judged."""
+class Order:
+    """Which plugin of a list is measured, and how its figures are shown, kept and judged."""
 
+    plugin: str
     as_json: bool
     write: Path | None
     note: str
     gates: dict[str, float]
 
     @classmethod
-    def of(cls, as_json: bool, write: Path | None, note: str, gate: str) -> Presentation:
+    def of(cls, plugin: str, as_json: bool, write: Path | None, note: str, gate: str) -> Order:
         """From the options. Raises `ConfigurationError` for a gate that can't be read."""
         from vivavoce.bench import parse_gates
 
-        return cls(as_json, write, note, parse_gates(gate) if gate else {})
+        return cls(plugin, as_json, write, note, parse_gates(gate) if gate else {})
 
 
 def tts(
@@ -60,6 +64,7 @@ def tts(
     tokens_per_s: Annotated[
         float, typer.Option(help="Pace of the text, in tokens; 0: all of it at once.", min=0, max=10_000)
     ] = 100.0,
+    plugin: Plugin = "",
     as_json: AsJson = False,
     write: Write = None,
     note: Note = "",
@@ -78,12 +83,12 @@ def tts(
 
     pace = f"{tokens_per_s:g} tokens a second" if tokens_per_s else "all of it at once"
     method = f"{replies} replies a stream, from the first word; text: {pace}"
-    counts, presentation = counts_of(streams, "--streams"), Presentation.of(as_json, write, note, gate)
+    counts, order = counts_of(streams, "--streams"), Order.of(plugin, as_json, write, note, gate)
 
     async def measure(engine: Any, choice: Choice, step: Step) -> list[Line]:
         return await measure_voice(engine, counts, replies, tokens_per_s, step)
 
-    _bench("tts", agent, method, presentation, measure)
+    _bench("tts", agent, method, order, measure)
 
 
 def stt(
@@ -91,6 +96,7 @@ def stt(
     clips: Annotated[Path, typer.Option(metavar="DIR", help="Recordings, with a transcripts.tsv.")] = SPEECH,
     sessions: Sessions = "1",
     rounds: Annotated[int, typer.Option(help="How often each session says all recordings.", min=1, max=1_000)] = 2,
+    plugin: Plugin = "",
     as_json: AsJson = False,
     write: Write = None,
     note: Note = "",
@@ -107,7 +113,7 @@ def stt(
     from vivavoce.bench import load_clips
     from vivavoce.bench.engines import measure_hearing
 
-    counts, presentation = counts_of(sessions, "--sessions"), Presentation.of(as_json, write, note, gate)
+    counts, order = counts_of(sessions, "--sessions"), Order.of(plugin, as_json, write, note, gate)
     said = load_clips(clips)
     method = f"{rounds} x {len(said)} recordings a session, in real time, from the last voiced sample"
 
@@ -115,7 +121,7 @@ def stt(
         rate_hz = choice.offer.capabilities.sample_rate_hz
         return await measure_hearing(engine, said, counts, rounds, step, sample_rate_hz=rate_hz)
 
-    _bench("stt", agent, method, presentation, measure)
+    _bench("stt", agent, method, order, measure)
 
 
 def llm(
@@ -123,6 +129,7 @@ def llm(
     exchanges: Annotated[str, typer.Option(metavar="N,N", help="Earlier exchanges of the conversation.")] = "0,4,12",
     sessions: Sessions = "1",
     replies: Annotated[int, typer.Option(help="Replies that each session asks for.", min=1, max=1_000)] = 5,
+    plugin: Plugin = "",
     as_json: AsJson = False,
     write: Write = None,
     note: Note = "",
@@ -139,14 +146,14 @@ def llm(
     from vivavoce.bench.engines import measure_model
 
     lengths, counts = counts_of(exchanges, "--exchanges", least=0), counts_of(sessions, "--sessions")
-    presentation = Presentation.of(as_json, write, note, gate)
+    order = Order.of(plugin, as_json, write, note, gate)
     instructions = read_agent(agent).instructions
     method = f"{replies} replies a session, cold and warm, after so many earlier exchanges"
 
     async def measure(engine: Any, choice: Choice, step: Step) -> list[Line]:
         return await measure_model(engine, instructions, lengths, counts, replies, step)
 
-    _bench("llm", agent, method, presentation, measure)
+    _bench("llm", agent, method, order, measure)
 
 
 def counts_of(text: str, option: str, least: int = 1) -> list[int]:
@@ -163,15 +170,26 @@ def counts_of(text: str, option: str, least: int = 1) -> list[int]:
 Measure = Callable[[Any, "Choice", "Step"], Awaitable["list[Line]"]]
 
 
-def _bench(section: str, agent: Path, method: str, presentation: Presentation, measure: Measure) -> None:
+def _bench(section: str, agent: Path, method: str, order: Order, measure: Measure) -> None:
     from vivavoce.bench.engines import EngineReport, engine_name, machine
     from vivavoce.engines import chosen
 
     quieten_libraries()
-    choice = chosen(read_agent(agent))[section]
-    name, here = engine_name(choice), machine()
+    choice = listed(chosen(read_agent(agent))[section], section, order.plugin)
+    name = engine_name(choice)
+    if choice.isolation != "none":
+        method += f"; isolation: {choice.isolation}"
     lines = asyncio.run(_measure(section, choice, name, measure))
-    _present(EngineReport(section, name, str(here), method, lines, presentation.note), choice, presentation)
+    _present(EngineReport(section, name, str(machine()), method, lines, order.note), choice, order)
+
+
+def listed(choice: Choice, section: str, plugin: str) -> Choice:
+    """The plugin of that name, or the first, of those that the section lists. Raises `ConfigurationError`."""
+    found = [one for one in choice.listed if plugin in ("", one.offer.name)]
+    if not found:
+        names = ", ".join(one.offer.name for one in choice.listed)
+        raise ConfigurationError(f"the agent's {section} is {names}, not '{plugin}'")
+    return found[0]
 
 
 async def _measure(section: str, choice: Choice, name: str, measure: Measure) -> list[Line]:
@@ -204,19 +222,19 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _present(report: EngineReport, choice: Choice, presentation: Presentation) -> None:
+def _present(report: EngineReport, choice: Choice, order: Order) -> None:
     from vivavoce.bench import missed_gates
     from vivavoce.bench.engines import machine, published_table, write_results
 
     published = published_table(choice.offer.name) if report.section == "tts" else None
-    if presentation.as_json:
+    if order.as_json:
         print(json.dumps(report.as_json() | {"figures": report.figures()}, indent=1, ensure_ascii=False))
     else:
         _print_tables(report, published)
-    if presentation.write is not None:
-        path = write_results(presentation.write, report, machine(), published)
+    if order.write is not None:
+        path = write_results(order.write, report, machine(), published)
         error_console().print(Text(f"written to {path}"))
-    missed = missed_gates(presentation.gates, report.figures())
+    missed = missed_gates(order.gates, report.figures())
     for line in missed:
         show_failure(f"gate missed: {line}")
     if missed or not report.figures():

@@ -14,12 +14,12 @@ RANDOM = "random"
 def engine_name(choice: Choice) -> str:
     """The plugin with its model, and a warning in capitals where it only pretends.
 
-    Weights are random where an option says so: one whose value is `random`, or a switch with `random` in its name.
+    Weights are random where an option says so: with a value that begins with `random`, or a switch of such a name.
     """
     model = getattr(choice.options, "model", None)
     name = f"{choice.offer.name} ({model})" if isinstance(model, str) else choice.offer.name
     if choice.offer.name == SIMULATED:
         return "SIMULATED"
-    options = choice.options.model_dump()
-    is_random = any(value == RANDOM or (RANDOM in option and value is True) for option, value in options.items())
+    said = [option if value is True else value for option, value in choice.options.model_dump().items()]
+    is_random = any(isinstance(words, str) and words.startswith(RANDOM) for words in said)
     return f"{name}, RANDOM WEIGHTS" if is_random else name
