@@ -1,0 +1,1 @@
+"""Our Whisper pass against faster-whisper's own. Run by `benchmarks/whisper/run`."""
