@@ -32,14 +32,14 @@ class Isolation:
     - `after_install(progress)` runs once, inside the new environment, at the end of its building, and in image
       builds: what the packages need and pip can't do, whatever the options. It blocks; it raises `VivavoceError`.
     - `workers(options)` is the number of processes; each loads the engine once. It is called in the server's
-      process and must import nothing heavy.
-    - `streams_per_worker` is how many calls (`synthesize`, `generate`, ...) one worker serves at once; further ones
-      wait up to `wait_s` seconds, then raise `EngineBusyError`. None: any number.
+      process, in a thread, and must import nothing heavy.
+    - `streams_per_worker` is how many streaming calls (`synthesize`, `generate`, `transcribe`) one worker serves at
+      once; further ones wait up to `wait_s` seconds, then raise `EngineBusyError`. None: any number.
     - `variables` are set in the workers' environment before Python starts there (`{"OMP_NUM_THREADS": "2"}`).
     - `start_s` bounds how long a worker may be silent while it imports and loads: it beats while it works.
 
     With several workers, calls that are independent of each other (text-to-speech) go to any worker that is free;
-    the sessions of all other kinds stay with the worker that opened them.
+    the sessions of all other kinds, and of engines that limit their sessions, stay with one worker.
     """
 
     default: IsolationLevel = "none"

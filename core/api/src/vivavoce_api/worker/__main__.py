@@ -23,6 +23,7 @@ def main() -> None:
     """Serve the host at the other end of the inherited socket until it hangs up."""
     parser = argparse.ArgumentParser(prog="python -m vivavoce_api.worker", description="Started by vivavoce.")
     parser.add_argument("--fd", type=int, required=True, help="the connected socket that is inherited")
+    parser.add_argument("--engine", help="what it runs, for people who list processes")
     host = socket.socket(fileno=parser.parse_args().fd)
     os.set_inheritable(host.fileno(), False)  # what an engine starts must not keep the connection open
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

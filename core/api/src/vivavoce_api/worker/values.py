@@ -54,7 +54,7 @@ def decode_value(values: Mapping[str, Any], sound: bytes) -> Any:
         if name in FLAT:
             return FLAT[name](**{key: value for key, value in values.items() if key != "is"})
         return _DECODERS[name](values, sound)  # type: ignore[index]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"a value that is none of the contract's ({type(error).__name__}: {error})") from None
 
 

@@ -43,7 +43,8 @@ async def load_isolated(
         return await Worker.start(launch, order.title, asdict(order), patience, progress)
 
     again = partial(start, replace(order, actions=(LOAD,)))
-    places = [Place(order.title, again, patience) for _ in range(max(1, isolation.workers(options)))]
+    workers = await asyncio.to_thread(isolation.workers, options)
+    places = [Place(order.title, again, patience) for _ in range(max(1, workers))]
     pool = Pool(order.title, places, isolation.streams_per_worker, isolation.wait_s)
     try:
         await places[0].start(partial(start, order))

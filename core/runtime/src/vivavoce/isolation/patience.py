@@ -19,7 +19,7 @@ class Patience:
     """
 
     start_s: float = 60.0
-    silence_s: float = 5.0
+    silence_s: float = 10.0
     answer_s: float = 60.0
     cancel_s: float = 5.0
     close_s: float = 10.0

@@ -64,7 +64,7 @@ class WorkerProcess:
         printed, prints = os.pipe()  # a pipe of asyncio's would delay the news of the exit until all have closed it
         try:
             process = await asyncio.create_subprocess_exec(
-                *(launch.python, "-m", "vivavoce_api.worker", "--fd", str(theirs.fileno())),
+                *(launch.python, "-m", "vivavoce_api.worker", "--fd", str(theirs.fileno()), "--engine", title),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=prints,

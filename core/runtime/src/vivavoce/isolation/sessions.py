@@ -49,8 +49,19 @@ class RemoteSession:
         return await self._open_in(worker)
 
     async def call(self, method: str, argument: object = None) -> Any:
-        """Call a method that gives one result, which is returned. Cancelling gives it up."""
+        """Call a method that gives one result, which is returned. Cancelling gives it up.
+
+        When the worker dies, the next one is asked again, once: these methods judge, and change nothing.
+        """
         worker = await self._pool.acquire(self._place, stream=False)
+        try:
+            return await self._call_in(worker, method, argument)
+        except EngineUnavailableError:
+            if not worker.link.lost.done():
+                raise
+        return await self._call_in(await self._pool.acquire(self._place, stream=False), method, argument)
+
+    async def _call_in(self, worker: Worker, method: str, argument: object) -> Any:
         return await result_of(worker, {"session": await self._number_in(worker), "method": method}, argument)
 
     def tell(self, method: str) -> None:
