@@ -179,7 +179,7 @@ class ControlPlane:
             raise grpclib.GRPCError(grpclib.Status.NOT_FOUND, f"App '{request.app_name}' not found")
         metadata = api_pb2.FunctionHandleMetadata(function_name=request.object_tag, web_url=url)
         data = _data_of(api_pb2.Function(function_name=request.object_tag))
-        return api_pb2.FunctionGetResponse(function_id="fu-1000", handle_metadata=metadata, function_data=data)
+        return api_pb2.FunctionGetResponse(function_id="fu-1000", handle_metadata=metadata, function=data)
 
 
 def _numbered(prefix: str, table: dict[str, Any], value: Any) -> str:

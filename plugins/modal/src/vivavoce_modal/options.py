@@ -98,7 +98,7 @@ class ModalOptions(Options):
     """Where calls enter Modal's network. Default: Modal's choice."""
 
     volumes: dict[Name, Place] = Field(default={}, max_length=20)
-    """Volumes by name, and where they are mounted: model and compile caches that outlive containers. Made if missing."""
+    """Volumes by name, and where they are mounted: caches that outlive containers. Made where they are missing."""
 
     base_image: str | None = Field(default=None, max_length=300)
     """An image of a registry to build on, such as nvidia/cuda:12.9.1-devel-ubuntu24.04. Default: Modal's Debian."""
