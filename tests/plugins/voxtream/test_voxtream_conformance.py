@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,10 @@ class TestVoxtream(TextToSpeechConformance):
     min_ms_per_character = 25
 
     @pytest.fixture
-    def vivavoce_loaded(
-        self, request: pytest.FixtureRequest, runner: asyncio.Runner, engine: Any
-    ) -> Iterator[LoadedEngine]:
+    def vivavoce_loaded(self, request: pytest.FixtureRequest, runner: asyncio.Runner, engine: Any) -> LoadedEngine:
         """The kit's own would load it in this process, where it can't be."""
         offer = self.make_offer()
         lines = request.config.stash.setdefault(REPORT, [])
-        yield LoadedEngine(
+        return LoadedEngine(
             offer, self.make_options(offer), engine, runner, lines, self.test_limit_s, "in its environment"
         )

@@ -5,6 +5,7 @@ Nothing here needs VoXtream: it lives in an environment of its own, where `prepa
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,10 @@ from vivavoce_voxtream.voices import load_voice, named_voices
 
 if TYPE_CHECKING:
     from vivavoce_voxtream.engine import Voxtream
+    from vivavoce_voxtream.narrator import Narrator
     from vivavoce_voxtream.sample import VoiceSample
+
+logger = logging.getLogger(__name__)
 
 START_S = 300.0
 """A large model, read from a slow disk and compiled; the worker beats all the while."""
@@ -80,24 +84,35 @@ def drop_torchaudio_extension(progress: Progress) -> None:
 
 def prepare(options: VoxtreamOptions, progress: Progress) -> None:
     """Check the voice, download the weights, and compile where that takes long. Raises `VivavoceError`."""
-    load_voice(options.voice_file)
-    if options.is_random:
-        return
-    from vivavoce_voxtream.stand_ins import stand_in_for_unused
+    voice = load_voice(options.voice_file)
+    if not options.is_random:
+        from vivavoce_voxtream.downloads import download_everything
 
-    stand_in_for_unused()
-    from vivavoce_voxtream.downloads import download_everything
+        download_everything(progress)
+    from vivavoce_voxtream.compiling import compile_ahead
 
-    download_everything(progress)
+    compile_ahead(options, lambda: _narrator(options, voice, progress).close(), progress)
 
 
 def load(options: VoxtreamOptions, progress: Progress) -> Voxtream:
     """Load and warm the generator in its thread. Blocks. Raises `VivavoceError`."""
     from vivavoce_voxtream.engine import Voxtream
-    from vivavoce_voxtream.narrator import Narrator
-    from vivavoce_voxtream.synthesizer import VoxtreamSynthesizer
 
     voice = load_voice(options.voice_file)
+    if options.is_random:
+        logger.warning("VoXtream runs with made-up weights (model: %s): what it says is noise", options.model)
+    narrator = _narrator(options, voice, progress)
+
+    def voice_of(name: str) -> VoiceSample:
+        return voice if not name else _chosen_by_client(options, name)
+
+    return Voxtream(narrator, voice_of)
+
+
+def _narrator(options: VoxtreamOptions, voice: VoiceSample, progress: Progress) -> Narrator:
+    """The generator's thread, with the generator loaded and warm."""
+    from vivavoce_voxtream.narrator import Narrator
+    from vivavoce_voxtream.synthesizer import VoxtreamSynthesizer
 
     def build() -> VoxtreamSynthesizer:
         synthesizer = VoxtreamSynthesizer(options, progress)
@@ -106,11 +121,7 @@ def load(options: VoxtreamOptions, progress: Progress) -> Voxtream:
 
     narrator = Narrator(build, voice)
     narrator.start()
-
-    def voice_of(name: str) -> VoiceSample:
-        return voice if not name else _chosen_by_client(options, name)
-
-    return Voxtream(narrator, voice_of)
+    return narrator
 
 
 def _chosen_by_client(options: VoxtreamOptions, name: str) -> VoiceSample:
