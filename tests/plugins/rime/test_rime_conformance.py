@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vivavoce_api.testing import TextToSpeechConformance
+from vivavoce_api.testing import HERE, IN_WORKER, TextToSpeechConformance
 
 
 @pytest.fixture(scope="class", autouse=True)
@@ -20,6 +20,7 @@ def served(request: pytest.FixtureRequest, served_stand_in: Any) -> Any:
 
 class TestWs3(TextToSpeechConformance):
     plugin = "rime"
+    ways = (HERE, IN_WORKER)
     variant = "ws3"
 
 

@@ -188,7 +188,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 SERVES = "print(os.getpid(), *sys.argv[1:3], os.environ.get('SERVER_KEY'), file=report, flush=True)\ntime.sleep(3600)"
 
 
-def start(ready: Callable[[str, str], None] = lambda url, model: None, **options: Any) -> Any:
+def start(ready: Callable[[str, str], None] = lambda url, model: None, **options: str) -> Any:
     chosen = ServedOptions(**options)
     return run_server(chosen.model_service("A100"), chosen, "0.0.0.0", 60, ready)
 
@@ -244,7 +244,7 @@ def test_sigterm_ends_the_server_too(program: Any) -> None:
 def test_server_that_fails(program: Any, body: str, options: dict[str, str], words: str) -> None:
     program(body)
     with pytest.raises(EngineError, match=words):
-        asyncio.run(start(**options))
+        asyncio.run(start(lambda url, model: None, **options))
 
 
 def test_therapist_is_served_by_vllm() -> None:
