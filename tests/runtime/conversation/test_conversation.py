@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
+from vivavoce.conversation.writing import Draft, write
 from vivavoce_api import (
     EngineError,
     EngineUnavailableError,
     ErrorNotice,
+    Message,
     PlaybackReport,
     ReplyAudio,
     ReplyEnded,
@@ -19,6 +21,7 @@ from vivavoce_api import (
     TurnLatency,
     UserTranscript,
 )
+from vivavoce_api.testing import virtual_time_loop
 
 VOICE_MS = 1000
 ONE_TURN = (("silence", 400), ("voice", VOICE_MS), ("silence", 6000))
@@ -336,6 +339,33 @@ def test_tools_run_after_the_commit_and_their_results_are_remembered(stage, make
     assert clock.called_ms[0] >= client.times_final()[0]
     assert [role for role, _ in stage.said] == ["user", "assistant", "tool", "assistant"]
     assert stage.said[-1] == ("assistant", "It is noon.")
+
+
+def test_a_tool_that_is_interrupted_leaves_a_history_that_a_server_takes():
+    class Stuck(Clock):
+        async def call(self, arguments):
+            await asyncio.Event().wait()
+
+    class Model:
+        async def generate(self, messages, tools=()):
+            for name in ("clock", "stuck"):
+                yield ToolCall(name, name, "{}")
+
+    async def interrupted():
+        draft, committed = Draft(), asyncio.Event()
+        committed.set()
+        tools = {"clock": Clock(lambda: 0.0), "stuck": Stuck(lambda: 0.0)}
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                async for _ in write(draft, Model(), [Message("user", "What time is it?")], tools, committed):
+                    pass
+        return draft.asides
+
+    with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
+        call, first, second = runner.run(interrupted())
+    assert [one.id for one in call.tool_calls] == [first.tool_call_id, second.tool_call_id]
+    assert first.content == "noon"
+    assert "interrupted" in second.content
 
 
 def test_a_tool_that_is_never_satisfied_is_an_error(stage):

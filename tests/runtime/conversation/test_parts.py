@@ -72,6 +72,17 @@ def test_history_drops_the_oldest_and_no_torn_tool_call():
     assert [m.role for m in history.messages()] == ["system", "assistant", "user"]
 
 
+def test_history_drops_many_at_once_so_that_what_stays_is_read_anew_but_seldom():
+    history = History("Be kind.", 8)
+    firsts = []
+    for n in range(40):
+        history.add(Message("user" if n % 2 == 0 else "assistant", str(n)))
+        firsts.append(history.messages()[1].content)
+        assert len(history.messages()) <= 9
+    assert firsts[-1] != "0"
+    assert len(set(firsts)) <= 40 / 3 + 1
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("Mhm.", True), ("yeah, yeah", True), ("I see, yeah", True), ("yeah but", False), ("", False), ("yeahs", False)],

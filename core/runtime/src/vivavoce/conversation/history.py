@@ -13,8 +13,8 @@ class History:
     """The messages that the language model sees.
 
     A user who goes on before anything of the answer was heard gives two user messages in a row; they are joined
-    when the messages are read. Beyond `max_messages` the oldest are dropped in the middle of the list: the
-    instructions always stay.
+    when the messages are read. Beyond `max_messages` the oldest quarter is dropped, never the instructions: many at
+    once, since each time the model's server must read all that stays anew.
     """
 
     instructions: str
@@ -24,10 +24,12 @@ class History:
     def add(self, *messages: Message) -> None:
         """Append messages that were really said, or tool calls and their results."""
         self._messages.extend(message for message in messages if message.content or message.tool_calls)
+        if len(self._messages) > self.max_messages:
+            del self._messages[: -max(1, self.max_messages * 3 // 4)]
 
     def messages(self, *more: Message) -> tuple[Message, ...]:
         """Instructions, history and `more`, with neighbouring messages of one speaker joined."""
-        kept = _without_torn_tools(self._messages[-self.max_messages :])
+        kept = _without_torn_tools(self._messages)
         return (Message("system", self.instructions), *_joined([*kept, *more]))
 
 

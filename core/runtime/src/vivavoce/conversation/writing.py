@@ -74,10 +74,22 @@ async def write(
         if not calls:
             return
         await committed.wait()
-        draft.asides.append(Message("assistant", "", tool_calls=tuple(calls)))
-        for call in calls:
-            draft.asides.append(Message("tool", await _run(call, tools), tool_call_id=call.id))
+        await _run_all(calls, tools, draft.asides)
     raise EngineError(f"the language model called tools {MAX_TOOL_ROUNDS} times without giving an answer")
+
+
+async def _run_all(calls: Sequence[ToolCall], tools: Mapping[str, Tool], asides: list[Message]) -> None:
+    """Run the calls, one after the other, and note them with their results.
+
+    Cancelling notes them too: what ran has run, and a model server refuses a call that nothing answers.
+    """
+    results = {call.id: "error: interrupted before it was done" for call in calls}
+    try:
+        for call in calls:
+            results[call.id] = await _run(call, tools)
+    finally:
+        asides.append(Message("assistant", "", tool_calls=tuple(calls)))
+        asides.extend(Message("tool", results[call.id], tool_call_id=call.id) for call in calls)
 
 
 async def _run(call: ToolCall, tools: Mapping[str, Tool]) -> str:
