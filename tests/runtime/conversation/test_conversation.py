@@ -355,10 +355,9 @@ def test_a_tool_that_is_interrupted_leaves_a_history_that_a_server_takes():
         draft, committed = Draft(), asyncio.Event()
         committed.set()
         tools = {"clock": Clock(lambda: 0.0), "stuck": Stuck(lambda: 0.0)}
+        writing = write(draft, Model(), [Message("user", "What time is it?")], tools, committed)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1):
-                async for _ in write(draft, Model(), [Message("user", "What time is it?")], tools, committed):
-                    pass
+            await asyncio.wait_for(anext(writing), 1)
         return draft.asides
 
     with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
