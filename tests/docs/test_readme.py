@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from pydantic import BaseModel
 
@@ -93,9 +94,9 @@ def test_every_option_of_a_plugin_is_told(folder: Path):
 
 
 def test_every_command_and_target_exists():
-    commands = {command.callback.__name__ for command in create_app().registered_commands if command.callback}
+    commands = set(typer.main.get_group(create_app()).commands)
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bvivavoce (\w+) (?:agents/|AGENT|-o)", README)) <= commands
+    assert set(re.findall(r"\bvivavoce ([a-z-]+) (?:agents/|deploy/|AGENT|-o)", README)) <= commands
     assert set(re.findall(r"^(?:`)?make ([a-z-]+)", README, re.MULTILINE)) <= targets
     assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
 
@@ -109,7 +110,8 @@ def test_links_lead_somewhere(path: Path):
         assert (path.parent / target).exists(), link
         if anchor:
             readme = (path.parent / target / "README.md").read_text()
-            assert re.search(rf"^#+ {anchor}$", readme, re.MULTILINE | re.IGNORECASE), link
+            headings = re.findall(r"^#+ (.*)$", readme, re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings], link
 
 
 def test_the_plugin_in_one_screen_speaks(monkeypatch):
