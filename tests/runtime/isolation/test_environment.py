@@ -10,7 +10,7 @@ import pytest
 
 from vivavoce.isolation import load_isolated, prepare_isolated
 from vivavoce.isolation.recipe import recipe_of
-from vivavoce_api import no_progress
+from vivavoce_api import EngineUnavailableError, no_progress
 
 pytestmark = pytest.mark.slow
 
@@ -50,5 +50,13 @@ def test_an_engine_in_an_environment_of_its_own(faulty, kit, tmp_path, monkeypat
             assert await kit.say(session, "one", "two") == ["one", "two"]
         finally:
             await engine.close()
+        (package,) = folder.glob("lib/*/site-packages/pydantic/__init__.py")
+        broken = package.read_text().replace("import", "imqort", 1)  # of the same length, so that nobody notices
+        package.unlink()  # uv's cache shares the file
+        package.write_text(broken)
+        with pytest.raises(EngineUnavailableError, match="ended before it was ready") as caught:
+            await load_isolated(entry, faulty.FaultyOptions(), "environment", no_progress, kit.quick)
+        assert "imqortlib" in caught.value.message
+        assert caught.value.fix == "vivavoce prepare --rebuild AGENT.yaml"
 
     asyncio.run(scenario())

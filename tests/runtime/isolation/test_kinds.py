@@ -137,6 +137,18 @@ def test_a_closed_session_takes_no_calls(faulty, kit):
     asyncio.run(scenario())
 
 
+def test_a_closed_engine_takes_no_calls(faulty, kit):
+    async def scenario():
+        async with kit.loaded(faulty.VOICE) as engine:
+            session = await kit.session(engine)
+            await engine.close()
+            with pytest.raises(EngineUnavailableError, match="tts 'faulty' was closed") as caught:
+                await kit.say(session, "one")
+            assert not caught.value.retryable
+
+    asyncio.run(scenario())
+
+
 def test_progress_and_preparing_reach_the_user_once(faulty, kit, tmp_path, monkeypatch):
     monkeypatch.setenv("FAULTY_PREPARED", str(tmp_path / "prepared"))
     steps = []

@@ -14,6 +14,9 @@ from vivavoce_api.worker.failures import decode_failure
 from vivavoce_api.worker.records import PROTOCOL, Decoder, ProtocolError, Record, Type, encode
 from vivavoce_api.worker.values import encode_value
 
+REBUILD = "vivavoce prepare --rebuild AGENT.yaml"
+"""The command that mends an environment."""
+
 LOOKS = 5
 """A silence is judged in so many looks, so that a pause of this process itself is not taken for the worker's."""
 
@@ -37,7 +40,7 @@ class Link(asyncio.Protocol):
         self._progress = progress
         self._decoder = Decoder()
         self._transport: asyncio.Transport | None = None
-        self._greeted = False
+        self.greeted = False
         self._started: asyncio.Future[Mapping[str, Any]] = loop.create_future()
         self._calls: dict[int, Call] = {}
         self._numbers = count(1)
@@ -80,8 +83,9 @@ class Link(asyncio.Protocol):
             return
         error = EngineUnavailableError(f"the worker process of {self.title} {reason}")
         self.lost.set_result(error)
+        words = f"{error.message}; another one is being started, try again in a moment"
         for call in list(self._calls.values()):
-            call.end(error)
+            call.end(EngineUnavailableError(words))
         self._calls.clear()
         if self._transport is not None:
             self._transport.abort()
@@ -107,7 +111,7 @@ class Link(asyncio.Protocol):
         self.break_off("ended")
 
     def _receive(self, record: Record) -> None:
-        if not self._greeted:
+        if not self.greeted:
             self._check_greeting(record)
         elif record.type in _CALLS and record.call:
             self._pass_on(record)
@@ -123,14 +127,14 @@ class Link(asyncio.Protocol):
     def _check_greeting(self, record: Record) -> None:
         if record.type is not Type.HELLO:
             raise ProtocolError("something else before its greeting")
-        self._greeted = True
+        self.greeted = True
         version = record.values.get("protocol")
         if version != PROTOCOL:
             self._fail_to_start(
                 PrerequisiteError(
                     f"the worker of {self.title} speaks version {version} of the protocol, this server {PROTOCOL}:"
                     " its environment holds another vivavoce-api",
-                    fix="vivavoce prepare --rebuild AGENT.yaml",
+                    fix=REBUILD,
                 )
             )
             self.break_off("speaks another version of the protocol")

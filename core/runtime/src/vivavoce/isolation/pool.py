@@ -87,6 +87,7 @@ class Pool:
         self._streams = streams_per_worker
         self._wait_s = wait_s
         self._changed = asyncio.Event()
+        self._closed = False
         self.places = places
         for place in places:
             place.changed = self._changed.set
@@ -115,6 +116,8 @@ class Pool:
         self._changed.set()
 
     def _free(self, places: Sequence[Place], stream: bool) -> Worker | None:
+        if self._closed:
+            raise EngineUnavailableError(f"{self._title} was closed", retryable=False)
         alive = [place.worker for place in places if place.worker is not None]
         if not alive and all(place.problem is not None for place in places):
             raise self._none_free(places)
@@ -134,4 +137,6 @@ class Pool:
 
     async def close(self) -> None:
         """End all workers. Idempotent."""
+        self._closed = True
+        self._changed.set()
         await asyncio.gather(*(place.close() for place in self.places))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from vivavoce.isolation.link import Link
+from vivavoce.isolation.link import REBUILD, Link
 from vivavoce.isolation.patience import Patience
 from vivavoce.isolation.process import Launch, WorkerProcess
 from vivavoce_api import EngineUnavailableError, Progress
@@ -39,7 +39,8 @@ class Worker:
         except EngineUnavailableError as error:
             how = await worker.end()
             said = f"; it said: {process.last_lines}" if process.last_lines else ""
-            raise EngineUnavailableError(f"{error.message} before it was ready ({how}){said}") from None
+            fix = REBUILD if launch.own_environment and not link.greeted else None
+            raise EngineUnavailableError(f"{error.message} before it was ready ({how}){said}", fix=fix) from None
         except BaseException:
             await worker.end(grace_s=0)
             raise
