@@ -40,6 +40,7 @@ class StubModel:
     windows_s: list[float] = field(default_factory=list)
     prompts: list[list[int]] = field(default_factory=list)
     max_lengths: list[int] = field(default_factory=list)
+    beams: list[int] = field(default_factory=list)
 
     def encode(self, features: Any) -> str:
         self.windows_s.append(features.shape[2] / 100)
@@ -48,6 +49,7 @@ class StubModel:
     def generate(self, encoded: str, prompts: list[list[int]], **options: Any) -> list[SimpleNamespace]:
         self.prompts += prompts
         self.max_lengths.append(options["max_length"])
+        self.beams.append(options["beam_size"])
         return [self.answers.pop(0)]
 
     def detect_language(self, encoded: str) -> list[list[tuple[str, float]]]:
@@ -126,6 +128,19 @@ def test_prompt_names_the_language() -> None:
     model.decoder(language="en").decode(pcm(sound(1)))
     model.decoder(language="auto").decode(pcm(sound(1)))
     assert model.prompts == [[1001, 1002, 1004, 1005], [1001, 1003, 1004, 1005]]
+
+
+def test_careful_decoding_has_beams_and_timestamps_and_pads_the_mel() -> None:
+    timestamps = range(END + 364, END + 366)
+    model = StubModel([answer(timestamps[0], 1, 2, timestamps[1])])
+    assert model.decoder(careful=True).decode(pcm(sound(2))).text == "1 2"
+    assert (model.prompts, model.beams, model.windows_s) == ([[1001, 1002, 1004]], [5], [12])
+
+
+def test_timestamps_count_towards_the_length_at_which_a_text_is_cut_off() -> None:
+    cut_off, whole = answer(END + 364, *range(17)), answer(END + 364, *range(20))
+    model = StubModel([cut_off, whole])
+    assert model.decoder(careful=True).decode(pcm(sound(1))).text == " ".join(map(str, range(20)))
 
 
 def test_prompt_of_an_english_model_is_short() -> None:

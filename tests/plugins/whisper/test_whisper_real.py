@@ -51,6 +51,17 @@ def test_word_error_rate_and_against_faster_whisper(decoder: Decoder, spoken: di
     assert ours <= theirs + 0.05
 
 
+def test_careful_decoding_hears_no_worse(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+    careful = Decoder(decoder._whisper, careful=True)
+    heard = " ".join(careful.decode(pcm).text for pcm in spoken.values())
+    assert word_error_rate(" ".join(spoken), heard) < 0.15
+
+
+@pytest.mark.parametrize("level", [0, 0.01])
+def test_careful_decoding_hears_no_words_in_noise_either(decoder: Decoder, level: float) -> None:
+    assert Decoder(decoder._whisper, careful=True).decode(noise(2, level)).text == ""
+
+
 def faster_whisper(decoder: Decoder, pcm: bytes) -> str:
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
     segments, _ = decoder._whisper.transcribe(samples, language="en")

@@ -38,6 +38,9 @@ NO_SPEECH_LOG_PROBABILITY = -0.7
 """Whisper's own rule (Radford et al. 2022, section 4.5): silence where the no-speech token is likelier than 0.6
 and the text's mean log probability is low. They use -1; on noise, "Thank you." in a short window reaches -0.92."""
 
+CAREFUL_BEAMS = 5
+MEL_HOP_SAMPLES = 160
+
 LOOP_TOKENS = 4
 MAX_TOKENS = 448
 """Positions of Whisper's decoder."""
@@ -76,12 +79,15 @@ class _Hypothesis:
 class Decoder:
     """A loaded Whisper model. Blocking; several threads may call it, each call uses one replica of the model."""
 
-    def __init__(self, model: WhisperModel, *, language: str = "en", short_window: bool = True) -> None:
-        """`language` is a code that the model knows, or `auto`."""
+    def __init__(
+        self, model: WhisperModel, *, language: str = "en", short_window: bool = True, careful: bool = False
+    ) -> None:
+        """`language` is a code that the model knows, or `auto`. `careful` decodes as faster-whisper's defaults do."""
         self._whisper = model
         self._model = model.model
         self._language = language
         self._short_window = short_window
+        self._careful = careful
         self._end_of_text = self._token("<|endoftext|>")
 
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True) -> Decoded:
@@ -122,7 +128,7 @@ class Decoder:
     def _hypothesis(
         self, audio: np.ndarray, window_s: float, max_tokens: int, is_wanted: Callable[[], bool]
     ) -> _Hypothesis:
-        """One greedy decode without timestamps. The tokens after which it is cut off include the prompt's."""
+        """One decode. The tokens after which it is cut off include the prompt's."""
         if not is_wanted():
             raise AbandonedError
         encoded = self._model.encode(self._features(audio, min(window_s, FULL_WINDOW_S)))
@@ -131,27 +137,38 @@ class Decoder:
         prompt = self._prompt(encoded)
         max_tokens = min(max_tokens, MAX_TOKENS)
         result = self._model.generate(
-            encoded, [prompt], beam_size=1, max_length=max_tokens, return_scores=True, return_no_speech_prob=True
+            encoded,
+            [prompt],
+            beam_size=CAREFUL_BEAMS if self._careful else 1,
+            max_length=max_tokens,
+            return_scores=True,
+            return_no_speech_prob=True,
         )[0]
-        tokens = [token for token in result.sequences_ids[0] if token < self._end_of_text]
-        cut_off = len(prompt) + len(tokens) >= max_tokens
+        written = result.sequences_ids[0]
+        cut_off = len(prompt) + len(written) >= max_tokens
+        tokens = [token for token in written if token < self._end_of_text]
         return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off)
 
     def _features(self, audio: np.ndarray, window_s: float) -> object:
-        """The mel spectrogram of the audio, zero-padded: padding the audio, not the mel, is what training did."""
+        """The mel spectrogram of the audio, padded with silence up to the window's end.
+
+        Padding the audio, not the mel, is what training did; faster-whisper, and so careful decoding, pads the mel.
+        """
         import ctranslate2
         import numpy as np
 
-        padded = np.zeros(_samples(window_s), np.float32)
-        padded[: len(audio)] = audio
-        mel = self._whisper.feature_extractor(padded, padding=0)[np.newaxis].astype(np.float32)
-        return ctranslate2.StorageView.from_array(np.ascontiguousarray(mel))
+        samples = _samples(window_s)
+        if not self._careful:
+            audio = np.pad(audio, (0, samples - len(audio)))
+        mel = self._whisper.feature_extractor(audio, padding=0)[np.newaxis].astype(np.float32)
+        padded = np.pad(mel, ((0, 0), (0, 0), (0, samples // MEL_HOP_SAMPLES - mel.shape[2])))
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(padded))
 
     def _prompt(self, encoded: object) -> list[int]:
         names = ["<|startoftranscript|>"]
         if self._model.is_multilingual:
             names += [self._language_token(encoded), "<|transcribe|>"]
-        return [self._token(name) for name in [*names, "<|notimestamps|>"]]
+        return [self._token(name) for name in (names if self._careful else [*names, "<|notimestamps|>"])]
 
     def _language_token(self, encoded: object) -> str:
         if self._language != "auto":

@@ -30,7 +30,12 @@ def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
     model = load_model(options, progress)
     try:
         _check_language(options.language, model)
-        decoder = Decoder(model, language=options.language, short_window=options.encoder_window == "short")
+        decoder = Decoder(
+            model,
+            language=options.language,
+            short_window=options.encoder_window == "short",
+            careful=options.decoding == "careful",
+        )
         progress("warming Whisper")
         _warm(decoder)
     except (RuntimeError, ValueError) as error:

@@ -39,3 +39,7 @@ class WhisperOptions(Options):
     encoder_window: Literal["short", "full"] = "short"
     """`short`: the encoder sees the utterance and 3 s more, at least 12 s; `full`: always 30 s, as Whisper was
     trained, which takes about twice as long on the CPU. For models on which short windows were not tried."""
+
+    decoding: Literal["quick", "careful"] = "quick"
+    """`quick`: the likeliest token at each step; `careful`: five beams and timestamps, as faster-whisper does by
+    default. A little nearer to its word error rate; a pass takes about a third longer on the CPU."""
