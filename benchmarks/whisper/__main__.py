@@ -18,7 +18,8 @@ from rich.progress import Progress
 
 from benchmarks.whisper.batches import Waits, compare_batches
 from benchmarks.whisper.contest import OURS, Score, compete, contestants, ratio
-from benchmarks.whisper.speech import RECORDINGS, ROOT, Spoken, in_rooms, recordings, synthetic
+from benchmarks.whisper.speech import RECORDINGS, ROOT, in_rooms, recordings, synthetic
+from benchmarks.whisper.spoken import Spoken
 from vivavoce.bench.engines import machine, rich_table
 from vivavoce.bench.engines.table import Cells, markdown_table
 from vivavoce_api import no_progress

@@ -11,7 +11,7 @@ import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 
-from benchmarks.whisper.speech import RATE_HZ, Spoken
+from benchmarks.whisper.spoken import RATE_HZ, Spoken
 
 WINDOW_S = 12
 MAX_LENGTH = 60

@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from faster_whisper import WhisperModel
 
-from benchmarks.whisper.speech import Spoken
+from benchmarks.whisper.spoken import Spoken
 from vivavoce.bench.engines import WordErrors, count_word_errors
 from vivavoce_whisper.decoder import Decoder
 
 Transcribe = Callable[[bytes], str]
 """PCM16 at 16 kHz in, text out."""
 
-OURS, OURS_FULL = "vivavoce", "vivavoce, encoder_window: full"
+OURS, OURS_CAREFUL = "vivavoce", "vivavoce, decoding: careful"
 DEFAULTS, DEFAULTS_TOLD = "WhisperModel.transcribe, defaults", "WhisperModel.transcribe, defaults, language=en"
 
 
 def contestants(model: WhisperModel) -> dict[str, Transcribe]:
     """All of them on one loaded model: the same weights, arithmetic and threads."""
-    ours, full = Decoder(model), Decoder(model, short_window=False)
+    ours, careful = Decoder(model), Decoder(model, careful=True)
     return {
         OURS: lambda pcm: _whole(ours, pcm),
         DEFAULTS: lambda pcm: _theirs(model, pcm, None),
         DEFAULTS_TOLD: lambda pcm: _theirs(model, pcm, "en"),
-        OURS_FULL: lambda pcm: _whole(full, pcm),
+        OURS_CAREFUL: lambda pcm: _whole(careful, pcm),
     }
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soxr
 from events import read_utterances
 from rooms import AFTER_MS, recorded, some_room
-from voices import RATE_HZ, VOICES, Sound, trimmed
+from voices import VOICES, Sound, trimmed
 
+from benchmarks.whisper.spoken import RATE_HZ, Spoken
 from vivavoce.bench import load_clips
 
 ROOT = Path(__file__).parents[2]
@@ -20,20 +20,6 @@ RECORDINGS = ROOT / "tests/data/speech"
 UTTERANCES = ROOT / "benchmarks/turn_policy/utterances.tsv"
 SILENCE_AFTER_MS = 200
 HIBARI_HZ = 24_000
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A clip: PCM16 at 16 kHz, and what is said in it."""
-
-    name: str
-    text: str
-    pcm: bytes
-
-    @property
-    def duration_s(self) -> float:
-        """Its length."""
-        return len(self.pcm) / 2 / RATE_HZ
 
 
 def recordings(folder: Path = RECORDINGS) -> list[Spoken]:
