@@ -55,6 +55,7 @@ class Link(asyncio.Protocol):
         await asyncio.wait({self._started, self.lost}, return_when=asyncio.FIRST_COMPLETED)
         if not self._started.done():
             raise self.lost.result()
+        self._heard = True
         self._look()  # from now on it must not be silent for as long as while it started
         return self._started.result()
 
