@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from vivavoce_api import EngineError, SessionContext
+from vivavoce_api import SessionContext, VivavoceError
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ async def open_sessions(engine: Any, count: int) -> AsyncIterator[list[Any]]:
 async def attempt_all(
     works: Sequence[Sequence[Callable[[], Awaitable[T]]]], progress: Callable[[int], None]
 ) -> tuple[list[T], tuple[str, ...]]:
-    """Make each work's attempts in order, all works at once; what came of them, and the messages of engine errors.
+    """Make each work's attempts in order, all works at once; what came of them, and the messages of what failed.
 
     `progress` gets the number of attempts that are over. Other errors come through; cancelling stops all.
     """
@@ -37,7 +37,7 @@ async def attempt_all(
         for attempt in attempts:
             try:
                 results.append(await attempt())
-            except EngineError as error:
+            except VivavoceError as error:
                 failures.append(error.message)
             progress(len(results) + len(failures))
 
