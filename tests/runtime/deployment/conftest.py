@@ -36,8 +36,11 @@ class Place:
 class ServedOptions(Options):
     model: str
 
-    def model_service(self, gpu: str | None = None) -> ModelService:
+    def model_service(self, gpu: str | None = None, **others: Any) -> ModelService:
         return ModelService(self.model, ("serve", self.model, "--gpu", str(gpu)), 8000, ("serving==1.0",))
+
+    async def wait_for_server(self, url: str | None = None, *, within_s: float) -> str:
+        return self.model
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ MODEL_SERVER_VARIABLE = "VIVAVOCE_MODAL_MODEL_SERVER"
 WAIT_VARIABLE = "VIVAVOCE_MODAL_WAIT"
 """Set where a container must not take calls before its engines are loaded."""
 
+IN_MODAL = "MODAL_TASK_ID"
+"""Set by Modal in its containers."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +33,7 @@ def web() -> Service:
 
     log_to_standard_error()
     find_model_server()
-    return application(wait_until_ready=WAIT_VARIABLE in os.environ, loaded=take_no_more_than_fit)
+    return application(wait_until_ready=WAIT_VARIABLE in os.environ, loaded=take_no_more_than_fit, failed=take_no_calls)
 
 
 def warm() -> str:
@@ -78,8 +81,17 @@ def find_model_server() -> None:
 
 def take_no_more_than_fit(agent: Any) -> None:
     """Tell Modal how many conversations this container holds, where its engines serve fewer than were promised."""
-    if "MODAL_TASK_ID" not in os.environ or agent.max_sessions >= agent.definition.limits.max_sessions:
+    if IN_MODAL not in os.environ or agent.max_sessions >= agent.definition.limits.max_sessions:
         return
     import modal.experimental
 
     modal.experimental.set_local_input_concurrency(agent.max_sessions)
+
+
+def take_no_calls() -> None:
+    """Give a container up whose engines could not be loaded: Modal ends it, and starts another for the next call."""
+    if IN_MODAL not in os.environ:
+        return
+    import modal.experimental
+
+    modal.experimental.stop_fetching_inputs()

@@ -61,8 +61,8 @@ class Service:
 
     Start-up begins loading; it waits for the end of it only if told to (`wait_until_ready`), and then fails if that
     fails. A WebSocket that comes early is accepted and waits for up to `early_wait_s`; then it is told to try again.
-    Shutdown refuses new conversations, waits up to `drain_s` for those that go on, and closes the engines. `loaded` is
-    called once, when the engines are.
+    Shutdown refuses new conversations, waits up to `drain_s` for those that go on, and closes the engines. `loaded` or
+    `failed` is called once, when the engines are, or could not be.
     """
 
     def __init__(
@@ -73,12 +73,14 @@ class Service:
         early_wait_s: float = EARLY_WAIT_S,
         drain_s: float = DRAIN_S,
         loaded: Callable[[Agent], None] | None = None,
+        failed: Callable[[], None] | None = None,
     ) -> None:
         self._host = LoadingAgent(agent)
         self._wait_until_ready = wait_until_ready
         self._early_wait_s = early_wait_s
         self._drain_s = drain_s
         self._loaded = loaded
+        self.failed = failed
         self._loading: asyncio.Task[None] | None = None
         self._failure: VivavoceError | None = None
         self._conversations: set[asyncio.Task[Any]] = set()
@@ -125,6 +127,8 @@ class Service:
         except VivavoceError as error:
             self._failure, self._host.failure = error, str(error)
             logger.critical("the agent could not be loaded: %s", error)
+            if self.failed is not None:
+                self.failed()
             return
         logger.info("%s is ready", self._host.agent.definition.name)
         if self._loaded is not None:
@@ -180,15 +184,18 @@ def log_to_standard_error() -> None:
 
 
 def application(
-    *, wait_until_ready: bool = False, loaded: Callable[[Agent], None] | None = None, path: str | None = None
+    *,
+    wait_until_ready: bool = False,
+    loaded: Callable[[Agent], None] | None = None,
+    failed: Callable[[], None] | None = None,
 ) -> Service:
-    """The application that serves the agent whose YAML `VIVAVOCE_AGENT` names (or `path`).
+    """The application that serves the agent whose YAML `VIVAVOCE_AGENT` names; the other arguments are `Service`'s.
 
     Any ASGI server with lifespan support runs it: `uvicorn --factory vivavoce.deployment.container:application`. Raises
     `ConfigurationError` for what is wrong with the file.
     """
-    found = path or os.environ.get(AGENT_VARIABLE)
+    found = os.environ.get(AGENT_VARIABLE)
     if not found:
         raise EngineUnavailableError(f"{AGENT_VARIABLE} does not say which agent to serve", retryable=False)
     definition = load_agent(Path(found), Catalog.installed())
-    return Service(Agent(definition), wait_until_ready=wait_until_ready, loaded=loaded)
+    return Service(Agent(definition), wait_until_ready=wait_until_ready, loaded=loaded, failed=failed)

@@ -18,7 +18,8 @@ async def serve_and_drain(service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; then refuse new conversations, let those that go on end, within bounds, and stop.
 
     Answers `/healthz`, `/status` and `/readyz` while the engines load. A second signal ends the process at once.
-    Raises `PrerequisiteError` when the address can't be used.
+    Raises `PrerequisiteError` when the address can't be used, and `VivavoceError` when the engines can't be loaded:
+    whoever runs the container then starts another.
     """
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     listener = await listen(host, port)
@@ -30,6 +31,7 @@ async def serve_and_drain(service: Service, host: str, port: int) -> None:
         loop.call_soon_threadsafe(stopping.set)
 
     server.handle_exit = stop  # type: ignore[method-assign]  # uvicorn's own closes all conversations at once
+    service.failed = stopping.set
     await service.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())
@@ -42,3 +44,4 @@ async def serve_and_drain(service: Service, host: str, port: int) -> None:
         server.should_exit = True
         await serving
         listener.close()
+    await service.start(wait=True)  # tells why it failed, if it did
