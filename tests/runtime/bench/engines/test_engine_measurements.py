@@ -256,6 +256,21 @@ def test_a_reply_without_a_clause_can_be_spoken_at_its_end_and_a_long_one_is_cut
     assert closed == [True]
 
 
+def test_a_reply_of_one_token_has_no_rate() -> None:
+    class Terse(Session):
+        async def generate(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+        ) -> AsyncIterator[Generated]:
+            yield TextDelta("Y")
+            await asyncio.sleep(0.01)
+            yield TextDelta("es")
+            yield Usage(1, 1)
+
+    (line,) = run(measure_model(Engine(Terse), "Be kind.", [0], [1], 1, no_progress))
+    assert math.isnan(line.figures["tokens_per_s"])
+    assert line.figures["cold_first_clause_ms"] == pytest.approx(10)
+
+
 def test_an_empty_reply_is_a_failure() -> None:
     class Silent(Session):
         async def generate(

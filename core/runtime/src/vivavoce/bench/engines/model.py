@@ -133,7 +133,7 @@ async def ask(session: LanguageModelSession, messages: Sequence[Message], max_pi
     return Answered(
         first_token_ms=(came_s[0] - asked_s) * 1000,
         first_clause_ms=((came_s[-1] if math.isnan(clause_s) else clause_s) - asked_s) * 1000,
-        tokens_per_s=(tokens - 1) / lasted_s if lasted_s > 0 else math.nan,
+        tokens_per_s=(tokens - 1) / lasted_s if lasted_s > 0 and tokens > 1 else math.nan,
         prompt_tokens=usage.prompt_tokens if usage is not None else math.nan,
     )
 
