@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce_api.testing import (
+    IN_ENVIRONMENT,
     IN_WORKER,
     LanguageModelConformance,
     SpeechToTextConformance,
@@ -66,7 +67,7 @@ class TestSpeechToTextInWorker(SpeechToTextConformance):
 @pytest.mark.slow
 class TestLanguageModelInWorker(LanguageModelConformance):
     plugin = "simulated"
-    ways = (IN_WORKER,)
+    ways = (IN_WORKER, IN_ENVIRONMENT)
 
 
 @pytest.mark.slow

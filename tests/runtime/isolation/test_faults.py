@@ -36,9 +36,11 @@ def test_killed_in_mid_sentence_costs_that_sentence_alone(faulty, kit):
             (victim, child), (other, _) = [map(int, chunk.spans[0].text.split()) for chunk in firsts]
             assert victim != other
             os.kill(victim, signal.SIGKILL)
+            assert engine.state == "ready"
             with pytest.raises(EngineUnavailableError, match="the worker process of tts 'faulty' ended") as caught:
                 [chunk async for chunk in streams[0]]
             assert caught.value.retryable
+            assert engine.state == "1 of 2 workers run"
             rest = [(await anext(streams[1])).spans[0].text for _ in WORDS]
             assert rest == WORDS
             await streams[1].aclose()

@@ -18,7 +18,7 @@ pytest.register_assert_rewrite(
     "vivavoce_api.testing.turns",
 )
 
-from vivavoce_api.testing.engine import HERE, IN_WORKER, EngineConformance, LoadedEngine  # noqa: E402 - after the rewrite is set up
+from vivavoce_api.testing.engine import HERE, IN_ENVIRONMENT, IN_WORKER, EngineConformance, LoadedEngine  # noqa: E402 - after the rewrite is set up
 from vivavoce_api.testing.language_model import LanguageModelConformance  # noqa: E402
 from vivavoce_api.testing.sound import peak, read_wav, speech_clip  # noqa: E402
 from vivavoce_api.testing.speech_to_text import SpeechToTextConformance  # noqa: E402
@@ -29,6 +29,7 @@ from vivavoce_api.testing.words import word_error_rate  # noqa: E402
 
 __all__ = [
     "HERE",
+    "IN_ENVIRONMENT",
     "IN_WORKER",
     "EngineConformance",
     "LanguageModelConformance",

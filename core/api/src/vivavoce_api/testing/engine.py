@@ -23,7 +23,7 @@ SESSIONS = 20
 OPENING_LIMIT_S = 5.0
 MAX_SESSIONS_TRIED = 64
 
-HERE, IN_WORKER = "here", "in a worker"
+HERE, IN_WORKER, IN_ENVIRONMENT = "here", "in a worker", "in its environment"
 """Where the engine under test runs; see `EngineConformance.ways`."""
 
 WORKER_LOADERS = "vivavoce.isolation"
@@ -65,8 +65,9 @@ class EngineConformance:
     stopping may take.
 
     `ways` says where the engine runs: `HERE`, in the tests' process, as always; with `(HERE, IN_WORKER)` each test runs
-    a second time with the engine in a worker process, as `isolation: process` has it. That needs the runtime
-    (`pip install vivavoce`) and an installed plugin, and takes real time.
+    a second time with the engine in a worker process, as `isolation: process` has it, with `IN_ENVIRONMENT` as
+    `isolation: environment` has it. That needs the runtime (`pip install vivavoce`) and an installed plugin, and takes
+    real time.
     """
 
     kind: ClassVar[Kind]
@@ -162,9 +163,8 @@ def loaded_engine(conformance: EngineConformance, report_lines: list[str], way: 
     """Prepare and load in a thread, as the runtime does; close twice at the end, for that must be harmless."""
     offer = conformance.make_offer()
     options = conformance.make_options(offer)
-    load = _load_here if way == HERE else _load_in_worker
     with asyncio.Runner(loop_factory=conformance.make_loop) as runner:
-        engine = runner.run(load(offer, options))
+        engine = runner.run(_load_here(offer, options) if way == HERE else _load_in_worker(offer, options, way))
         try:
             yield LoadedEngine(offer, options, engine, runner, report_lines, conformance.test_limit_s, way)
         finally:
@@ -177,8 +177,9 @@ async def _load_here(offer: Offer, options: Options) -> Any:
     return await asyncio.to_thread(offer.load, options, no_progress)
 
 
-async def _load_in_worker(offer: Offer, options: Options) -> Any:
+async def _load_in_worker(offer: Offer, options: Options, way: str) -> Any:
     loaders = metadata.entry_points(group=WORKER_LOADERS, name="load")
     assert loaders, "only the runtime runs engines in workers: pip install vivavoce"
     (loader,) = loaders
-    return await loader.load()(installed_entry(offer.kind, offer.name), options, "process", no_progress)
+    level = "process" if way == IN_WORKER else "environment"
+    return await loader.load()(installed_entry(offer.kind, offer.name), options, level, no_progress)

@@ -39,6 +39,12 @@ class IsolatedEngine:
             return None
         return self._sessions_per_worker * len(self._pool.places)
 
+    @property
+    def state(self) -> str:
+        """How the workers do, in words: `ready`, or how many of them run."""
+        alive = sum(place.worker is not None for place in self._pool.places)
+        return "ready" if alive == len(self._pool.places) else f"{alive} of {len(self._pool.places)} workers run"
+
     async def open_session(self, context: SessionContext) -> Any:
         """Open a session in a worker. Raises what the engine raises, and `EngineUnavailableError` while none runs."""
         remote = RemoteSession(self._pool, self._place(), context)
