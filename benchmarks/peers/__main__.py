@@ -19,19 +19,26 @@ from rich.table import Table as RichTable
 
 from benchmarks.peers.comparison import Table, as_json, describe, load_table, markdown, turns_table
 from benchmarks.peers.environment import ROOT
-from benchmarks.peers.roster import CONTENDERS, Contender, chosen
+from benchmarks.peers.roster import CONTENDERS, EMBEDDED, Contender, chosen
 from benchmarks.peers.serving import serve, write_replying
 from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side
 from vivavoce.bench.plan import PAUSES_MS
 
 AGENT = ROOT / "agents/simulated.yaml"
+QUICKSTART = ROOT / "agents/quickstart.yaml"
 CLIPS = ROOT / "tests/data/speech"
 SCRIPT = ROOT / "agents/simulated.json"
 RESULTS = ROOT / "benchmarks/results"
 
 
+def _names(contenders: Sequence[Contender]) -> str:
+    return ", ".join(contender.name for contender in contenders)
+
+
 def main(
-    only: Annotated[str, typer.Option(metavar="NAME,NAME", help=f"Of {', '.join(c.name for c in CONTENDERS)}.")] = "",
+    only: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help=f"Of {_names(CONTENDERS)}; or {_names(EMBEDDED)}.")
+    ] = "",
     turns: Annotated[int, typer.Option(help="Whole clips to say to each.", min=0)] = 30,
     pauses: Annotated[bool, typer.Option(help="Also say clips with pauses of 0.3 to 2 s in mid-sentence.")] = False,
     sessions: Annotated[str, typer.Option(metavar="N,N", help="Conversations at once, such as 1,4,8,12,16.")] = "",
@@ -43,15 +50,19 @@ def main(
 ) -> None:
     """Measure vivavoce, Pipecat and LiveKit Agents with the same simulated engines behind the same wire.
 
+    vivavoce-quickstart and pipecat-embedded run the real engines of agents/quickstart.yaml in place of these.
     Each call is made to all of them, one after the other, before the next. The environments of the peers are built
     first where they are missing (about 1 GB, from the package index).
     """
     os.environ.setdefault("LOGURU_LEVEL", "WARNING")
     contenders = chosen(only)
+    real = contenders[0].real_engines
+    if real and reply:
+        raise typer.BadParameter("a real language model says what it likes", param_hint="--reply")
     counts = [int(count) for count in sessions.split(",") if count.strip()]
     loaded = load_clips(clips, SCRIPT if clips.resolve() == CLIPS.resolve() else None)
     lengths = PAUSES_MS if pauses else ()
-    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
+    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed, greeting=real)
     reports = asyncio.run(measure(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:
@@ -68,7 +79,8 @@ async def measure(
     """The turns of all side by side, then the crowds of each by itself, with no other server running."""
     with tempfile.TemporaryDirectory() as folder:
         script = plan.write_script(Path(folder) / "script.json")
-        agent = write_replying(AGENT, reply, Path(folder)) if reply else AGENT
+        agent = QUICKSTART if any(contender.real_engines for contender in contenders) else AGENT
+        agent = write_replying(agent, reply, Path(folder)) if reply else agent
         reports = {contender: Report(contender.name, plan.noise_dbfs, plan.seed) for contender in contenders}
         if plan.calls():
             async with AsyncExitStack() as stack:
@@ -101,7 +113,8 @@ def show(table: Table) -> None:
 def write_results(tables: Sequence[Table], reports: dict[Contender, Report], plan: Plan) -> None:
     """Write today's files."""
     RESULTS.mkdir(exist_ok=True)
-    name = f"{datetime.date.today().isoformat()}-peers"
+    engines = "-real-engines" if any(contender.real_engines for contender in reports) else ""
+    name = f"{datetime.date.today().isoformat()}-peers{engines}"
     words = describe(list(reports), plan.seed, plan.noise_dbfs)
     text = "\n\n".join([f"# Peers side by side, {name[:10]}", words, *map(markdown, tables)])
     (RESULTS / f"{name}.md").write_text(f"{text}\n", encoding="utf-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from benchmarks.peers.environment import versions
 from benchmarks.peers.roster import Contender
 from vivavoce.bench import Report
 
+REAL_ENGINES = ("pipecat-ai", "faster-whisper", "ctranslate2", "xllamacpp", "hibari-tts")
+"""The packages of the contenders that run real engines, in vivavoce's environment."""
 LEADING_PACKAGES = {"pipecat": "pipecat-ai", "livekit": "livekit-agents"}
 HELD_FIGURE = "held_800_rate"
 
@@ -52,7 +55,7 @@ def turns_table(reports: Mapping[Contender, Report]) -> Table:
     figures = {contender: report.figures() for contender, report in reports.items()}
     ours = [contender for contender in reports if not contender.is_peer]
     columns = [column for column in TURN_COLUMNS if any(column.figure in f for f in figures.values())]
-    table = [["", "turns", *(c.heading for c in columns), *(f"p50, {c.variant} : it" for c in ours)]]
+    table = [[_corner(reports), "turns", *(c.heading for c in columns), *(f"p50, {c.variant} : it" for c in ours)]]
     for contender, found in figures.items():
         cells = [written(found.get(column.figure), column.form) for column in columns]
         ratios = [ratio(figures[our].get("p50_ms"), found.get("p50_ms")) if contender.is_peer else "" for our in ours]
@@ -62,7 +65,7 @@ def turns_table(reports: Mapping[Contender, Report]) -> Table:
 
 def load_table(reports: Mapping[Contender, Report]) -> Table:
     """A row for each contender and number of sessions."""
-    table = [["", "sessions", *(column.heading for column in LOAD_COLUMNS)]]
+    table = [[_corner(reports), "sessions", *(column.heading for column in LOAD_COLUMNS)]]
     for contender, report in reports.items():
         found = report.figures()
         for load in report.loads:
@@ -70,6 +73,11 @@ def load_table(reports: Mapping[Contender, Report]) -> Table:
             cells = [written(found.get(n), c.form) for n, c in zip(names, LOAD_COLUMNS, strict=True)]
             table.append([contender.name, str(load.sessions), *cells])
     return table
+
+
+def _corner(contenders: Iterable[Contender]) -> str:
+    """The first heading."""
+    return "real engines" if any(contender.real_engines for contender in contenders) else ""
 
 
 def written(value: float | None, form: str) -> str:
@@ -91,12 +99,21 @@ def markdown(table: Table) -> str:
 
 def describe(contenders: Sequence[Contender], seed: int, noise_dbfs: float) -> str:
     """What was measured where, in a few lines of Markdown."""
-    lines = [f"- {machine()}; seed {seed}, room noise {noise_dbfs:g} dBFS; all engines SIMULATED"]
+    real = any(contender.real_engines for contender in contenders)
+    engines = "REAL ENGINES, those of agents/quickstart.yaml" if real else "all engines SIMULATED"
+    lines = [f"- {machine()}; seed {seed}, room noise {noise_dbfs:g} dBFS; {engines}"]
+    if real:
+        return "\n".join([*lines, *(f"- {name} {version}" for name, version in installed().items())])
     for family in dict.fromkeys(contender.family for contender in contenders):
         package = LEADING_PACKAGES.get(family)
         if package is not None:
             lines.append(f"- {package} {versions(family)[package]}")
     return "\n".join(lines)
+
+
+def installed() -> dict[str, str]:
+    """Versions of the packages that run real engines."""
+    return {name: metadata.version(name) for name in REAL_ENGINES}
 
 
 def machine() -> str:
@@ -111,10 +128,12 @@ def machine() -> str:
 
 def as_json(reports: Mapping[Contender, Report]) -> dict[str, Any]:
     """All of it as JSON-serialisable values."""
+    real = any(contender.real_engines for contender in reports)
     families = dict.fromkeys(contender.family for contender in reports if contender.is_peer)
     return {
         "machine": machine(),
-        "versions": {family: versions(family) for family in families},
+        "engines": "real" if real else "simulated",
+        "versions": {"vivavoce": installed()} if real else {family: versions(family) for family in families},
         "contenders": {
             contender.name: {"settings": contender.settings(), **report.as_json()}
             for contender, report in reports.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from fastapi import FastAPI, WebSocket
@@ -18,11 +19,13 @@ from pipecat.frames.frames import (
     InputAudioRawFrame,
     OutputTransportMessageFrame,
     OutputTransportMessageUrgentFrame,
+    TTSSpeakFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair, LLMUserAggregatorParams
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.serializers.base_serializer import FrameSerializer
 from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy, TurnAnalyzerUserTurnStopStrategy
@@ -78,26 +81,27 @@ def user_parameters(settings: PipecatSettings) -> LLMUserAggregatorParams:
     return LLMUserAggregatorParams(vad_analyzer=analyzer, user_turn_strategies=UserTurnStrategies(stop=[stop]))
 
 
-async def converse(websocket: WebSocket, stages: Stages, settings: PipecatSettings) -> None:
-    """One conversation, assembled as `pipecat init` does it."""
-    session = session_context(uuid.uuid4().hex, websocket.query_params)
+async def converse(
+    websocket: WebSocket,
+    instructions: str,
+    services: tuple[FrameProcessor, FrameProcessor, FrameProcessor],
+    settings: PipecatSettings,
+    *,
+    greeting: str = "",
+) -> None:
+    """One conversation, assembled as `pipecat init` does it.
+
+    `services`: speech-to-text, language model and text-to-speech. A `greeting` is spoken first.
+    """
+    speech_to_text, language_model, text_to_speech = services
     transport = FastAPIWebsocketTransport(
         websocket,
         FastAPIWebsocketParams(audio_in_enabled=True, audio_out_enabled=True, serializer=WireSerializer()),
     )
-    context = LLMContext([{"role": "system", "content": stages.instructions}])
+    context = LLMContext([{"role": "system", "content": instructions}])
     user, assistant = LLMContextAggregatorPair(context, user_params=user_parameters(settings))
-    vad_stop_s = VAD_STOP_SECS if settings.vad_stop_s is None else settings.vad_stop_s
     pipeline = Pipeline(
-        [
-            transport.input(),
-            SimulatedSTT(stages, session, vad_stop_s),
-            user,
-            SimulatedLLM(stages, session),
-            (TokenTTS if settings.stream_tokens else SentenceTTS)(stages, session),
-            transport.output(),
-            assistant,
-        ]
+        [transport.input(), speech_to_text, user, language_model, text_to_speech, transport.output(), assistant]
     )
     worker = PipelineWorker(
         pipeline,
@@ -112,6 +116,11 @@ async def converse(websocket: WebSocket, stages: Stages, settings: PipecatSettin
         if message.content:
             await worker.queue_frame(OutputTransportMessageUrgentFrame({"transcript": message.content}))
 
+    @transport.event_handler("on_client_connected")
+    async def on_client_connected(_transport, _client) -> None:
+        if greeting:
+            await worker.queue_frame(TTSSpeakFrame(greeting))
+
     @transport.event_handler("on_client_disconnected")
     async def on_client_disconnected(_transport, _client) -> None:
         await runner.cancel()
@@ -119,8 +128,20 @@ async def converse(websocket: WebSocket, stages: Stages, settings: PipecatSettin
     await runner.run()
 
 
-def make_app(stages: Stages, settings: PipecatSettings) -> FastAPI:
-    """The server."""
+async def answer(websocket: WebSocket, stages: Stages, settings: PipecatSettings) -> None:
+    """One conversation with the simulated engines."""
+    session = session_context(uuid.uuid4().hex, websocket.query_params)
+    vad_stop_s = VAD_STOP_SECS if settings.vad_stop_s is None else settings.vad_stop_s
+    services = (
+        SimulatedSTT(stages, session, vad_stop_s),
+        SimulatedLLM(stages, session),
+        (TokenTTS if settings.stream_tokens else SentenceTTS)(stages.text_to_speech, session),
+    )
+    await converse(websocket, stages.instructions, services, settings)
+
+
+def make_app(talk: Callable[[WebSocket], Awaitable[None]]) -> FastAPI:
+    """The server; `talk` holds a conversation with a client that it has accepted."""
     app = FastAPI()
 
     @app.get("/healthz")
@@ -128,9 +149,9 @@ def make_app(stages: Stages, settings: PipecatSettings) -> FastAPI:
         return {"ok": True}
 
     @app.websocket("/ws")
-    async def talk(websocket: WebSocket) -> None:
+    async def ws(websocket: WebSocket) -> None:
         await websocket.accept()
-        await converse(websocket, stages, settings)
+        await talk(websocket)
 
     return app
 
@@ -140,7 +161,8 @@ def main() -> None:
     arguments = parse_server_arguments(list(PIPECAT))
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
-    app = make_app(load_stages(arguments.agent, arguments.script), PIPECAT[arguments.variant])
+    stages, settings = load_stages(arguments.agent, arguments.script), PIPECAT[arguments.variant]
+    app = make_app(lambda websocket: answer(websocket, stages, settings))
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning")
 
 

@@ -29,7 +29,7 @@ from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.utils.time import time_now_iso8601
 
 from benchmarks.peers.stages import INPUT_HZ, OUTPUT_HZ, Hearing, Stages
-from vivavoce_api import AudioChunk, Message, SessionContext, TextDelta
+from vivavoce_api import AudioChunk, Message, SessionContext, TextDelta, TextToSpeechEngine
 
 FINALIZE_S = 0.1
 """The longest that `Hearing.flush` takes with passes of 30 ms, with some room: Pipecat's safety net, rarely used."""
@@ -125,19 +125,19 @@ class SimulatedLLM(LLMService):
 class SentenceTTS(TTSService):
     """A request a sentence, as Pipecat feeds text-to-speech by default."""
 
-    def __init__(self, stages: Stages, context: SessionContext) -> None:
+    def __init__(self, engine: TextToSpeechEngine, context: SessionContext) -> None:
         super().__init__(
             sample_rate=OUTPUT_HZ,
             push_start_frame=True,
             push_stop_frames=True,
             settings=TTSSettings(model=None, voice=None, language=None),
         )
-        self._stages = stages
+        self._engine = engine
         self._session_context = context
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """One sentence's sound, a chunk as soon as it is made."""
-        session = await self._stages.text_to_speech.open_session(self._session_context)
+        session = await self._engine.open_session(self._session_context)
         try:
             async for chunk in session.synthesize(_once(text)):
                 yield TTSAudioRawFrame(chunk.audio.pcm, OUTPUT_HZ, 1, context_id=context_id)
@@ -148,14 +148,14 @@ class SentenceTTS(TTSService):
 class TokenTTS(TTSService):
     """Tokens stream into the engine as they come: `TextAggregationMode.TOKEN`, "for lower latency"."""
 
-    def __init__(self, stages: Stages, context: SessionContext) -> None:
+    def __init__(self, engine: TextToSpeechEngine, context: SessionContext) -> None:
         super().__init__(
             sample_rate=OUTPUT_HZ,
             text_aggregation_mode=TextAggregationMode.TOKEN,
             push_start_frame=True,
             settings=TTSSettings(model=None, voice=None, language=None),
         )
-        self._stages = stages
+        self._engine = engine
         self._session_context = context
         self._texts: dict[str, asyncio.Queue[str | None]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -180,7 +180,7 @@ class TokenTTS(TTSService):
         await super().on_audio_context_interrupted(context_id)
 
     async def _speak(self, context_id: str) -> None:
-        session = await self._stages.text_to_speech.open_session(self._session_context)
+        session = await self._engine.open_session(self._session_context)
         try:
             async for chunk in session.synthesize(_until_none(self._texts[context_id])):
                 audio = TTSAudioRawFrame(chunk.audio.pcm, OUTPUT_HZ, 1, context_id=context_id)

@@ -5,17 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.peers.options import LIVEKIT, PIPECAT
+from benchmarks.peers.options import LIVEKIT, PIPECAT, WHISPER_COMPUTE_TYPE
 
-STYLES = ("eager", "balanced")
+VIVAVOCE: dict[str, dict[str, Any]] = {
+    "eager": {"turn": {"style": "eager"}},
+    "balanced": {"turn": {"style": "balanced"}},
+    # As the peers do it, no language model judges whether the words are complete.
+    "sound": {"turn": {"style": "balanced"}, "completeness": None},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server: `family` names its environment (`vivavoce`, or a file in `requirements/`), `variant` its settings."""
+    """A server: `family` names its environment (`vivavoce`, or a file in `requirements/`), `variant` its settings.
+
+    One with `real_engines` runs those of `agents/quickstart.yaml`, in vivavoce's environment.
+    """
 
     family: str
     variant: str
+    real_engines: bool = False
 
     @property
     def name(self) -> str:
@@ -30,27 +39,43 @@ class Contender:
     def settings(self) -> dict[str, Any]:
         """What is set for it, as JSON-serialisable values; None is the framework's default."""
         match self.family:
+            case "pipecat" if self.real_engines:
+                return {**asdict(PIPECAT["stock"]), "whisper_compute_type": WHISPER_COMPUTE_TYPE}
+            case "vivavoce" if self.real_engines:
+                return {}
             case "pipecat":
                 return asdict(PIPECAT[self.variant])
             case "livekit":
                 return asdict(LIVEKIT[self.variant])
-        return {"turn": {"style": self.variant}}
+        return VIVAVOCE[self.variant]
 
 
 CONTENDERS = [
-    *(Contender("vivavoce", style) for style in STYLES),
+    *(Contender("vivavoce", variant) for variant in VIVAVOCE),
     *(Contender("pipecat", variant) for variant in PIPECAT),
     *(Contender("livekit", variant) for variant in LIVEKIT),
 ]
+EMBEDDED = [
+    Contender("vivavoce", "quickstart", real_engines=True),
+    Contender("pipecat", "embedded", real_engines=True),
+]
+"""On request only: they are measured with each other."""
 
 
 def chosen(names: str) -> list[Contender]:
-    """The contenders of a comma-separated list, all when it is empty. Raises `ValueError` for an unknown name."""
+    """The contenders of a comma-separated list, all simulated ones when it is empty.
+
+    Raises `ValueError` for an unknown name, and where real and simulated engines would meet.
+    """
     if not names:
         return CONTENDERS
-    known = {contender.name: contender for contender in CONTENDERS}
+    known = {contender.name: contender for contender in [*CONTENDERS, *EMBEDDED]}
     wanted = [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-    return [known[name] for name in wanted]
+    contenders = [known[name] for name in wanted]
+    if len({contender.real_engines for contender in contenders}) > 1:
+        real = ", ".join(contender.name for contender in EMBEDDED)
+        raise ValueError(f"{real} run real engines, all others simulated ones: measure them apart")
+    return contenders

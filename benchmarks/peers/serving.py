@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,26 +26,27 @@ STOPPING_S = 10.0
 
 @asynccontextmanager
 async def serve(contender: Contender, agent: Path, script: Path, max_sessions: int) -> AsyncIterator[Served]:
-    """Serve `agent` (all its engines simulated) by `contender`; the process ends with the context.
+    """Serve `agent` by `contender`, which has its engines simulated or real; the process ends with the context.
 
     Raises `RuntimeError` with the end of its output when it doesn't get ready.
     """
     if contender.is_peer:
-        python = await asyncio.to_thread(python_of, contender.family)
-        async with _peer_served(contender, python, agent, script) as server:
+        async with _peer_served(contender, await _command(contender, agent, script)) as server:
+            yield server
+        return
+    if contender.real_engines:
+        async with served(agent, max_sessions=max_sessions) as server:
             yield server
         return
     with tempfile.TemporaryDirectory() as folder:
-        styled = write_styled(agent, contender.variant, Path(folder))
+        styled = write_changed(agent, contender, Path(folder))
         async with served(styled, script=script, max_sessions=max_sessions) as server:
             yield server
 
 
-def write_styled(agent: Path, style: str, folder: Path) -> Path:
-    """The agent with another style of taking turns. Blocks."""
-    document = _document(agent)
-    document["turn"] = {**document.get("turn", {}), "style": style}
-    return _write(document, folder / f"{agent.stem}-{style}.yaml")
+def write_changed(agent: Path, contender: Contender, folder: Path) -> Path:
+    """The agent with the sections that this contender sets. Blocks."""
+    return _write(_document(agent) | contender.settings(), folder / f"{agent.stem}-{contender.variant}.yaml")
 
 
 def write_replying(agent: Path, reply: str, folder: Path) -> Path:
@@ -67,15 +69,23 @@ def _write(document: dict[str, Any], path: Path) -> Path:
     return path
 
 
-@asynccontextmanager
-async def _peer_served(contender: Contender, python: Path, agent: Path, script: Path) -> AsyncIterator[Served]:
-    port = free_port()
+async def _command(contender: Contender, agent: Path, script: Path) -> list[str]:
+    """What starts a peer's server, all but the port."""
+    if contender.real_engines:
+        module = f"benchmarks.peers.{contender.family}_{contender.variant}"
+        return [sys.executable, "-m", module, "--agent", str(agent)]
+    python = await asyncio.to_thread(python_of, contender.family)
     module = f"benchmarks.peers.{contender.family}_server"
-    arguments = [contender.variant, "--agent", agent, "--script", script, "--port", port]
+    return [str(python), "-m", module, contender.variant, "--agent", str(agent), "--script", str(script)]
+
+
+@asynccontextmanager
+async def _peer_served(contender: Contender, command: Sequence[str]) -> AsyncIterator[Served]:
+    port = free_port()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in SOURCES)}
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
-            *map(str, [python, "-m", module, *arguments]), cwd=ROOT, env=environment, stdout=output, stderr=output
+            *command, "--port", str(port), cwd=ROOT, env=environment, stdout=output, stderr=output
         )
         try:
             if not await _ready(process, port):
