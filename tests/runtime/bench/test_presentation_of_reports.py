@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from vivavoce.bench import Report, TurnOutcome, latency_chart, pauses_table, rep
 from vivavoce.bench.chart import round_step
 from vivavoce.bench.crowd import Load
 from vivavoce.bench.plan import Purpose
+from vivavoce.cli.bench import draw, targets
 
 
 def report(label: str, latency_ms: float) -> Report:
@@ -65,3 +67,19 @@ def test_a_turn_that_was_not_answered_keeps_the_curve_below_the_top() -> None:
 
 def test_axes_end_at_round_numbers() -> None:
     assert [round_step(value) for value in (6, 7, 100, 578)] == [1, 2, 20, 100]
+
+
+def test_a_chart_beside_the_other_shows_what_speed_costs(tmp_path) -> None:
+    draw([report("eager", 200), report("patient", 700)], tmp_path / "styles.svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["styles-cut-ins.svg", "styles.svg"]
+    assert "patient" in (tmp_path / "styles-cut-ins.svg").read_text()
+
+
+def test_each_style_is_measured_under_its_name() -> None:
+    agent = Path(__file__).parents[3] / "agents/simulated.yaml"
+    found = targets(agent, None, None, styles=True)
+    assert [(target.label, target.style) for target in found] == [
+        ("simulated eager", "eager"),
+        ("simulated balanced", "balanced"),
+        ("simulated patient", "patient"),
+    ]

@@ -36,6 +36,17 @@ def test_missing_marks_are_left_out():
     assert [s.label for s in spans({"commit": 100, "first audible": 150})] == ["turn decided", "to the client"]
 
 
+def test_what_began_before_the_voice_had_faded_stands_left_of_zero():
+    early = HELD | {"transcript": -80, "first token": -50, "first chunk": 30}
+    assert [(s.start_ms, s.end_ms) for s in spans(early)][:3] == [(-80, -80), (-80, -50), (-50, 30)]
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(timeline(early))
+    rows = capture.get().splitlines()
+    assert rows[-1].split() == ["ms", "-50", "0", "50", "100", "150", "200", "250", "300"]
+    assert rows[3].index("█") > rows[1].index("█"), "the turn's decision is counted from 0"
+
+
 def test_it_fits_a_terminal_and_names_its_times():
     console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(timeline(HELD))

@@ -32,14 +32,20 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    agent: Path, *, script: Path | None = None, max_sessions: int | None = None, step: Step = _no_step
+    agent: Path,
+    *,
+    script: Path | None = None,
+    max_sessions: int | None = None,
+    style: str | None = None,
+    step: Step = _no_step,
 ) -> AsyncIterator[Served]:
     """Serve the agent of a YAML file on a free port of this machine; the process is ended with the context.
 
-    `script` replaces that of a simulated speech-to-text, `max_sessions` the agent's limit where it is lower. Raises
-    `EngineError` with the process's own words when it doesn't get ready.
+    `script` replaces that of a simulated speech-to-text, `max_sessions` the agent's limit where it is lower, `style`
+    its way of taking turns. Raises `EngineError` with the process's own words when it doesn't get ready.
     """
-    arguments = {"agent": str(agent), "script": str(script) if script else None, "max_sessions": max_sessions}
+    where = {"agent": str(agent), "script": str(script) if script else None}
+    arguments = {**where, "max_sessions": max_sessions, "style": style}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "vivavoce.bench.server", json.dumps(arguments)),
         stdin=asyncio.subprocess.PIPE,

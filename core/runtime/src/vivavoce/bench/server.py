@@ -37,7 +37,8 @@ async def _serve(arguments: dict[str, Any]) -> None:
     from vivavoce.server.serving import serve
 
     definition = load_agent(Path(arguments["agent"]), Catalog.installed())
-    agent = Agent(adapted(definition, arguments["script"], arguments["max_sessions"]))
+    adapting = arguments["script"], arguments["max_sessions"], arguments["style"]
+    agent = Agent(adapted(definition, *adapting))
     try:
         await agent.load(lambda engine, step, done, total: _tell({"step": [engine, step]}))
         serving = asyncio.create_task(serve(create_app(agent), port=0, started=_tell_address))
@@ -50,9 +51,13 @@ async def _serve(arguments: dict[str, Any]) -> None:
         await agent.close()
 
 
-def adapted(definition: AgentDefinition, script: str | None, max_sessions: int | None) -> AgentDefinition:
-    """`definition` with another script for a simulated speech-to-text, and room for at least `max_sessions`."""
+def adapted(
+    definition: AgentDefinition, script: str | None, max_sessions: int | None, style: str | None = None
+) -> AgentDefinition:
+    """`definition` with another script for a simulated speech-to-text, room for `max_sessions`, another style."""
     changes: dict[str, Any] = {}
+    if style is not None:
+        changes["turn"] = definition.turn.model_copy(update={"style": style})
     if script is not None and is_scripted(definition):
         options = definition.stt.options.model_copy(update={"script": Path(script)})
         changes["stt"] = replace(definition.stt, options=options)

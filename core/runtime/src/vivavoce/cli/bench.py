@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     from vivavoce.definition import AgentDefinition
 
 SPEECH = Path("tests/data/speech")
+STYLES = ("eager", "balanced", "patient")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A server to be measured: an agent to serve, or one that runs already at `url`."""
+    """A server to be measured: an agent to serve, in another style where one is named, or what runs at `url`."""
 
     label: str
     agent: Path | None = None
     definition: AgentDefinition | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
+    style: str | None = None
     url: str = ""
 
 
@@ -82,11 +84,15 @@ def bench_agent(
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER.yaml", help="Measure this agent too, turn about.", show_default=False)
     ] = None,
+    styles: Annotated[bool, typer.Option("--styles", help="Measure the agent in all its styles, turn about.")] = False,
     url: Annotated[str | None, typer.Option(help="Measure a server that runs: ws://host:port/ws.")] = None,
     noise_dbfs: Annotated[float, typer.Option(help="Level of the room's noise.", min=-90, max=-20)] = -60.0,
     seed: Annotated[int, typer.Option(help="Draws noise, pauses and gaps.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the latencies.")] = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.svg", help="Draw the latencies, and beside it (FILE-cut-ins.svg) what they cost."),
+    ] = None,
     gate: Annotated[str, typer.Option(metavar="NAME=MAX,...", help="Exit with 1 when a figure is larger.")] = "",
 ) -> None:
     """Talk to an agent with recorded speech, in real time, and measure how soon and how politely it answers.
@@ -98,7 +104,9 @@ def bench_agent(
 
       vivavoce bench agents/simulated.yaml --turns 12 --gate p50_ms=300,cut_in_rate=0.05
 
-      vivavoce bench agents/quickstart.yaml --against agents/quickstart-pipecat.yaml --chart latency.svg
+      vivavoce bench agents/simulated.yaml --styles --chart latency.svg
+
+      vivavoce bench agents/quickstart.yaml --against agents/other.yaml
     """
     from vivavoce.bench import missed_gates, parse_gates
 
@@ -106,12 +114,12 @@ def bench_agent(
     gates = parse_gates(gate) if gate else {}
     if chart is not None and chart.suffix != ".svg":
         raise ConfigurationError(f"charts are drawn as SVG, not as '{chart.suffix}'", fix=f"--chart {chart.stem}.svg")
-    targets = _targets(agent, against, url)
-    plan = _plan(targets, clips, turns, pauses, barge_ins, noise_dbfs, seed)
-    reports = asyncio.run(_measure(targets, plan, _counts(sessions)))
+    measured = targets(agent, against, url, styles=styles)
+    plan = _plan(measured, clips, turns, pauses, barge_ins, noise_dbfs, seed)
+    reports = asyncio.run(_measure(measured, plan, _counts(sessions)))
     _show(reports, as_json)
     if chart is not None:
-        _draw(reports, chart)
+        draw(reports, chart)
     missed = missed_gates(gates, reports[0].figures())
     for line in missed:
         show_failure(f"gate missed: {line}")
@@ -119,18 +127,23 @@ def bench_agent(
         raise typer.Exit(1)
 
 
-def _targets(agent: Path | None, against: Path | None, url: str | None) -> list[Target]:
-    files = [path for path in (agent, against) if path is not None]
-    agents = [(path, read_agent(path)) for path in files]
-    targets = [Target(path.stem, path, definition, engine_labels(definition)) for path, definition in agents]
+def targets(agent: Path | None, against: Path | None, url: str | None, *, styles: bool) -> list[Target]:
+    """What is to be measured. Raises `ConfigurationError`."""
+    found: list[Target] = []
+    for path in (agent, against):
+        if path is not None:
+            definition = read_agent(path)
+            target = Target(path.stem, path, definition, engine_labels(definition))
+            named = [replace(target, label=f"{path.stem} {style}", style=style) for style in STYLES]
+            found += named if styles else [target]
     if url is not None:
-        targets.append(Target(url, url=url))
-    if not targets:
+        found.append(Target(url, url=url))
+    if not found:
         raise ConfigurationError("there is nothing to measure", fix="vivavoce bench agents/simulated.yaml")
-    labels = [target.label for target in targets]
+    labels = [target.label for target in found]
     if len(set(labels)) < len(labels):
         raise ConfigurationError(f"two agents of the same name can't be told apart: {', '.join(labels)}")
-    return targets
+    return found
 
 
 def _counts(text: str) -> list[int]:
@@ -184,7 +197,8 @@ async def _open(stack: AsyncExitStack, target: Target, script: Path, max_session
     if target.agent is None:
         return Served(target.url, 0)
     step = bar.loading(target.label)
-    return await stack.enter_async_context(served(target.agent, script=script, max_sessions=max_sessions, step=step))
+    server = served(target.agent, script=script, max_sessions=max_sessions, style=target.style, step=step)
+    return await stack.enter_async_context(server)
 
 
 class _Bar:
@@ -234,9 +248,17 @@ def _show(reports: Sequence[Report], as_json: bool) -> None:
             console.print(stages)
 
 
-def _draw(reports: Sequence[Report], path: Path) -> None:
-    from vivavoce.bench import latency_chart
+def draw(reports: Sequence[Report], path: Path) -> None:
+    """Write the charts: latencies to `path`, latency against cut-ins beside it where pauses were said."""
+    from vivavoce.bench import latency_chart, trade_off_chart
 
     latencies_ms = {report.label: [turn.voice_to_voice_ms for turn in report.whole] for report in reports}
     path.write_text(latency_chart(latencies_ms), encoding="utf-8")
     error_console().print(f"the chart is in {path}")
+    figures = {report.label: report.figures() for report in reports}
+    names = "p50_ms", "pause_cut_in_rate"
+    known = {label: (told[names[0]], told[names[1]]) for label, told in figures.items() if set(names) <= told.keys()}
+    if known:
+        beside = path.with_name(f"{path.stem}-cut-ins.svg")
+        beside.write_text(trade_off_chart(known), encoding="utf-8")
+        error_console().print(f"latency against cut-ins is in {beside}")
