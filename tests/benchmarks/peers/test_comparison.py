@@ -9,7 +9,7 @@ import yaml
 from benchmarks.peers.comparison import as_json, load_table, markdown, turns_table
 from benchmarks.peers.environment import requirements
 from benchmarks.peers.roster import CONTENDERS, Contender, chosen
-from benchmarks.peers.serving import write_replying, write_styled
+from benchmarks.peers.serving import write_changed, write_replying
 from vivavoce.bench import Load, Report, TurnOutcome
 from vivavoce.bench.plan import Purpose
 
@@ -80,7 +80,7 @@ def test_every_peer_has_requirements_that_name_exact_versions() -> None:
 
 
 def test_a_style_is_all_that_changes_in_our_agent(tmp_path: Path) -> None:
-    styled = yaml.safe_load(write_styled(AGENT, "eager", tmp_path).read_text())
+    styled = yaml.safe_load(write_changed(AGENT, Contender("vivavoce", "eager"), tmp_path).read_text())
     assert styled.pop("turn") == {"style": "eager"}
     original = yaml.safe_load(AGENT.read_text())
     assert Path(styled["stt"].pop("script")) == AGENT.parent / original["stt"].pop("script")
