@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -32,15 +34,28 @@ async def interrupted(engine, speech, *, after_chunks: int, words: str) -> None:
     await session.close()
 
 
+class Fresh(NamedTuple):
+    """An engine whose generator had not spoken yet, what it said first, and its worker."""
+
+    engine: Any
+    worker: psutil.Process
+    said: bytes
+
+
 @pytest.fixture(scope="module")
-def spoken_first(runner, isolated, speech) -> tuple[bytes, bytes]:
-    """What two fresh generators say first under the same seed: one as the package is, one with the fused depth loop."""
+def fresh(runner, engine, isolated, speech) -> Iterator[Fresh]:
+    before = set(psutil.Process().children())
+    context = isolated()
+    other = runner.run(context.__aenter__())
+    (worker,) = set(psutil.Process().children()) - before
+    yield Fresh(other, worker, speech.pcm(runner.run(speech.said(other, GREETING))))
+    runner.run(context.__aexit__(None, None, None))
 
-    async def first_words(**options) -> bytes:
-        async with isolated(**options) as engine:
-            return speech.pcm(await speech.said(engine, GREETING))
 
-    return runner.run(first_words()), runner.run(first_words(fused_depth=True))
+@pytest.fixture(scope="module")
+def spoken_first(fresh) -> bytes:
+    """What a fresh generator says first."""
+    return fresh.said
 
 
 def test_after_interruptions_it_speaks_like_a_fresh_generator(runner, engine, speech, spoken_first):
@@ -58,19 +73,13 @@ def test_after_interruptions_it_speaks_like_a_fresh_generator(runner, engine, sp
         await speech.said(engine, OTHER)
         return [*said, speech.pcm(await speech.said(engine, GREETING))]
 
-    fresh, _ = spoken_first
-    assert len(fresh) > 10 * 3840
-    assert set(runner.run(work())) == {fresh}
-
-
-def test_the_fused_depth_loop_sounds_the_same(spoken_first):
-    plain, fused = spoken_first
-    assert plain == fused
+    assert len(spoken_first) > 10 * 3840
+    assert set(runner.run(work())) == {spoken_first}
 
 
 def test_the_pieces_of_the_text_do_not_matter(runner, engine, speech, spoken_first):
     said = runner.run(speech.said(engine, *GREETING))
-    assert speech.pcm(said) == spoken_first[0]
+    assert speech.pcm(said) == spoken_first
     assert speech.words(said) == GREETING.split()
 
 
@@ -85,15 +94,17 @@ def test_another_text_and_another_voice_sound_different(runner, engine, isolated
             assert [speech.words(chunks) for chunks in said] == [GREETING.split()] * 2
             return [speech.pcm(chunks) for chunks in (*said, await speech.said(engine, OTHER))]
 
-    sounds = [spoken_first[0], *runner.run(work())]
+    sounds = [spoken_first, *runner.run(work())]
     assert len(set(sounds)) == len(sounds)
 
 
-def test_as_many_streams_as_asked_for_at_a_time_and_then_a_clear_error(runner, isolated, speech, spoken_first):
+def test_two_streams_at_a_time_with_the_fused_depth_loop_sound_the_same_and_a_third_waits(
+    runner, isolated, speech, spoken_first
+):
     async def work() -> None:
-        async with isolated(streams=2) as engine:
+        async with isolated(streams=2, fused_depth=True) as engine:
             both = await asyncio.gather(*(speech.said(engine, GREETING) for _ in range(2)))
-            assert {speech.pcm(chunks) for chunks in both} == {spoken_first[0]}
+            assert {speech.pcm(chunks) for chunks in both} == {spoken_first}
             sessions = [await engine.open_session(SessionContext("held")) for _ in range(2)]
             held = [session.synthesize(speech.text("Let me think about that ", then_wait=True)) for session in sessions]
             for stream in held:
@@ -102,24 +113,21 @@ def test_as_many_streams_as_asked_for_at_a_time_and_then_a_clear_error(runner, i
                 await speech.said(engine, GREETING)
             for stream in held:
                 await stream.aclose()
-            assert speech.pcm(await speech.said(engine, GREETING)) == spoken_first[0]
+            assert speech.pcm(await speech.said(engine, GREETING)) == spoken_first
 
     runner.run(work())
 
 
-def test_a_killed_worker_costs_one_reply(runner, isolated, speech, spoken_first):
+def test_a_killed_worker_costs_one_reply(runner, speech, fresh):
     async def work() -> None:
-        before = {process.pid for process in psutil.Process().children()}
-        async with isolated() as engine:
-            (worker,) = [process for process in psutil.Process().children() if process.pid not in before]
-            session = await engine.open_session(SessionContext("killed"))
-            stream = session.synthesize(speech.text(OTHER, then_wait=True))
-            await anext(stream)
-            worker.kill()
-            with pytest.raises(EngineError):
-                async for _ in stream:
-                    pass
-            assert speech.pcm(await persistently(lambda: speech.say(session, GREETING))) == spoken_first[0]
+        session = await fresh.engine.open_session(SessionContext("killed"))
+        stream = session.synthesize(speech.text(OTHER, then_wait=True))
+        await anext(stream)
+        fresh.worker.kill()
+        with pytest.raises(EngineError):
+            async for _ in stream:
+                pass
+        assert speech.pcm(await persistently(lambda: speech.say(session, GREETING))) == fresh.said
 
     runner.run(work())
 
