@@ -6,16 +6,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
-pytest.importorskip("modal", reason="needs vivavoce-modal")
-sys.path.insert(0, str(Path(__file__).parent))
-
-from control_plane import ControlPlane, serving  # noqa: E402
+if find_spec("vivavoce_modal") is None:  # its folder was deleted
+    collect_ignore_glob = ["test_modal_*.py", "test_hook.py", "test_container_start.py"]
+else:
+    sys.path.insert(0, str(Path(__file__).parent))
+    from control_plane import ControlPlane, serving
 
 ENGINES = """stt: {plugin: simulated, script: words.json}
 llm: {plugin: vllm, base_url: "${VLLM_URL:-http://127.0.0.1:8001/v1}"}

@@ -64,7 +64,7 @@ def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environ
         pytest.param(
             None,
             {"MODAL_APP_NAME": "My App"},
-            ["therapist.yaml:20: target.app: must be lowercase", "'my-app'"],
+            [": target.app: must be lowercase", "'my-app'"],
             id="name",
         ),
         pytest.param(

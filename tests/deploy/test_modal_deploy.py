@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from modal_proto import api_pb2
@@ -167,3 +169,24 @@ def test_the_server_primitive_listens_on_a_port(modal, plane, therapist):
     assert (server.http_config.port, server.http_config.unauthenticated) == (8000, True)
     assert (server.http_config.startup_timeout, server.http_config.exit_grace_period) == (900, 28)
     assert server.autoscaler_settings.min_containers == 1
+
+
+def test_the_container_looks_the_model_server_up_unless_it_is_told(plane, environment):
+    plane.deployed["therapist-vllm", "serve-web"] = "https://someone--therapist-vllm-serve-web.modal.run"
+    lookup = {"app": "therapist-vllm", "function": "serve-web", "variable": "VLLM_URL"}
+    environment["VIVAVOCE_MODAL_MODEL_SERVER"] = json.dumps(lookup)
+    code = (
+        "import os; from vivavoce_modal.container import find_model_server;"
+        "find_model_server(); print(os.environ.get('VLLM_URL', 'none'))"
+    )
+
+    def found(**variables: str) -> str:
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment | variables, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert found() == found(VLLM_URL="") == "https://someone--therapist-vllm-serve-web.modal.run"
+    assert found(VLLM_URL="http://10.0.0.7:8000") == "http://10.0.0.7:8000"
+    plane.deployed.clear()
+    assert found() == "none"
