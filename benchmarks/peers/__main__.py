@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,8 @@ QUICKSTART = ROOT / "agents/quickstart.yaml"
 CLIPS = ROOT / "tests/data/speech"
 SCRIPT = ROOT / "agents/simulated.json"
 RESULTS = ROOT / "benchmarks/results"
+REAL_REPLY_QUIET_S = 2.0
+"""After so long a silence a reply of a peer has ended: its second sentence may come late from a real model."""
 
 
 def _names(contenders: Sequence[Contender]) -> str:
@@ -62,7 +65,9 @@ def main(
     counts = [int(count) for count in sessions.split(",") if count.strip()]
     loaded = load_clips(clips, SCRIPT if clips.resolve() == CLIPS.resolve() else None)
     lengths = PAUSES_MS if pauses else ()
-    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed, greeting=real)
+    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
+    if real:
+        plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S)
     reports = asyncio.run(measure(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:

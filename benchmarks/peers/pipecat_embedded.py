@@ -78,8 +78,10 @@ def loaded(agent: Path) -> Iterator[Engines]:
     hibari = load_hibari(speaking, no_progress)
     llama = llama_server(llama_options)
     try:
-        warm(llama, document["instructions"])
-        yield Engines(document["instructions"], document.get("greeting") or "", whisper, llama, llama_options, hibari)
+        instructions, greeting = document["instructions"], document.get("greeting", "")
+        engines = Engines(instructions, greeting, whisper, llama, llama_options, hibari)
+        warm(engines)
+        yield engines
     finally:
         llama.stop()
 
@@ -107,13 +109,18 @@ def llama_server(options: LlamaCppOptions) -> ServerProcess:
     return process
 
 
-def warm(llama: ServerProcess, instructions: str) -> None:
-    """Have the instructions read once, so that the first reply need not wait for that."""
-    with closing(openai.OpenAI(base_url=f"{llama.address.url}/v1", api_key=llama.address.api_key)) as client:
+def warm(engines: Engines) -> None:
+    """Have the model read how all conversations begin, so that no first reply has to wait for that."""
+    address = engines.llama.address
+    with closing(openai.OpenAI(base_url=f"{address.url}/v1", api_key=address.api_key)) as client:
         client.chat.completions.create(
             model="",
             max_tokens=1,
-            messages=[{"role": "system", "content": instructions}, {"role": "user", "content": ""}],
+            messages=[
+                {"role": "system", "content": engines.instructions},
+                {"role": "assistant", "content": engines.greeting},
+                {"role": "user", "content": ""},
+            ],
         )
 
 
