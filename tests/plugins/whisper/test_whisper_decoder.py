@@ -91,14 +91,14 @@ def test_text_that_goes_in_circles_is_decoded_again_in_the_full_window() -> None
 
 
 def test_text_that_is_cut_off_is_decoded_again_with_more_room() -> None:
-    model = StubModel([answer(*range(17)), answer(*range(20))])
-    assert model.decoder().decode(pcm(sound(1))).text == " ".join(map(str, range(20)))
-    assert model.max_lengths == [21, 38]
+    model = StubModel([answer(*range(21)), answer(*range(24))])
+    assert model.decoder().decode(pcm(sound(1))).text == " ".join(map(str, range(24)))
+    assert model.max_lengths == [2 * 21, 2 * 38]
 
 
 def test_an_endless_circle_is_told_once() -> None:
     endless = [1, 2, 3, 4, 5] * 20
-    model = StubModel([answer(*endless[:17]), answer(*endless[:34])])
+    model = StubModel([answer(*endless[:21]), answer(*endless[:38])])
     assert model.decoder().decode(pcm(sound(1))).text == "1 2 3 4 5"
 
 
@@ -138,9 +138,9 @@ def test_careful_decoding_has_beams_and_timestamps_and_pads_the_mel() -> None:
 
 
 def test_timestamps_count_towards_the_length_at_which_a_text_is_cut_off() -> None:
-    cut_off, whole = answer(END + 364, *range(17)), answer(END + 364, *range(20))
+    cut_off, whole = answer(END + 364, *range(20)), answer(END + 364, *range(24))
     model = StubModel([cut_off, whole])
-    assert model.decoder(careful=True).decode(pcm(sound(1))).text == " ".join(map(str, range(20)))
+    assert model.decoder(careful=True).decode(pcm(sound(1))).text == " ".join(map(str, range(24)))
 
 
 def test_prompt_of_an_english_model_is_short() -> None:

@@ -51,6 +51,25 @@ def test_word_error_rate_and_against_faster_whisper(decoder: Decoder, spoken: di
     assert ours <= theirs + 0.05
 
 
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_text_is_cut_off_where_it_is_told_to_and_known_to_be(
+    decoder: Decoder, spoken: dict[str, bytes], careful: bool
+) -> None:
+    samples = np.frombuffer(next(iter(spoken.values())), "<i2").astype(np.float32) / 32768
+    chosen = Decoder(decoder._whisper, careful=careful)
+    cut = chosen._hypothesis(samples, 12.0, 8, lambda: True)
+    whole = chosen._hypothesis(samples, 12.0, 60, lambda: True)
+    assert (cut.cut_off, whole.cut_off) == (True, False)
+    assert len(cut.tokens) <= 8 < len(whole.tokens)
+
+
+def test_hurried_speech_keeps_its_last_words(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+    """Half as fast again, and so with more tokens a second than anybody speaks."""
+    pcm = next(pcm for text, pcm in spoken.items() if text.endswith("no intention of sharing."))
+    hurried = soxr.resample(np.frombuffer(pcm, "<i2"), 24_000, 16_000).astype("<i2").tobytes()
+    assert decoder.decode(hurried).text.endswith("no intention of sharing.")
+
+
 def test_careful_decoding_hears_no_worse(decoder: Decoder, spoken: dict[str, bytes]) -> None:
     careful = Decoder(decoder._whisper, careful=True)
     heard = " ".join(careful.decode(pcm).text for pcm in spoken.values())

@@ -42,8 +42,8 @@ CAREFUL_BEAMS = 5
 MEL_HOP_SAMPLES = 160
 
 LOOP_TOKENS = 4
-MAX_TOKENS = 448
-"""Positions of Whisper's decoder."""
+MAX_TOKENS = 224
+"""Half of the positions of Whisper's decoder; the other half is for a prompt of earlier text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Decoder:
     def _hypothesis(
         self, audio: np.ndarray, window_s: float, max_tokens: int, is_wanted: Callable[[], bool]
     ) -> _Hypothesis:
-        """One decode. The tokens after which it is cut off include the prompt's."""
+        """One decode, cut off after `max_tokens`."""
         if not is_wanted():
             raise AbandonedError
         encoded = self._model.encode(self._features(audio, min(window_s, FULL_WINDOW_S)))
@@ -140,12 +140,12 @@ class Decoder:
             encoded,
             [prompt],
             beam_size=CAREFUL_BEAMS if self._careful else 1,
-            max_length=max_tokens,
+            max_length=2 * max_tokens,  # CTranslate2 writes half of it at most, as Whisper does
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         written = result.sequences_ids[0]
-        cut_off = len(prompt) + len(written) >= max_tokens
+        cut_off = len(written) >= max_tokens
         tokens = [token for token in written if token < self._end_of_text]
         return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off)
 
@@ -158,9 +158,11 @@ class Decoder:
         import numpy as np
 
         samples = _samples(window_s)
-        if not self._careful:
-            audio = np.pad(audio, (0, samples - len(audio)))
-        mel = self._whisper.feature_extractor(audio, padding=0)[np.newaxis].astype(np.float32)
+        if self._careful:
+            mel = self._whisper.feature_extractor(audio, padding=MEL_HOP_SAMPLES)[:, :-1]
+        else:
+            mel = self._whisper.feature_extractor(np.pad(audio, (0, samples - len(audio))), padding=0)
+        mel = mel[np.newaxis, :, : samples // MEL_HOP_SAMPLES].astype(np.float32)
         padded = np.pad(mel, ((0, 0), (0, 0), (0, samples // MEL_HOP_SAMPLES - mel.shape[2])))
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(padded))
 
