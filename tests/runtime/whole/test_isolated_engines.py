@@ -16,6 +16,7 @@ from vivavoce_api import INPUT_SAMPLE_RATE_HZ, AudioChunk, ErrorNotice, ReplyAud
 
 pytestmark = pytest.mark.slow
 
+QUIET_S = 4
 REPLY = "I see, and I would like to hear a little more of that, if you have the time to tell me about it."
 AGENT = """
 name: housed
@@ -55,17 +56,26 @@ class Caller:
         self.client = client
         self.heard, self.errors = "", []
         self.sounds, self.ended = asyncio.Event(), asyncio.Event()
+        self.quiet_since_s = 0.0
 
     async def listen(self):
         async for arrival in self.client.arrivals():
             if isinstance(arrival.item, ReplyAudio):
                 self.sounds.set()
+                self.quiet_since_s = asyncio.get_running_loop().time()
             elif isinstance(arrival.item, ErrorNotice):
                 self.errors.append(arrival.item.message)
                 self.ended.set()
             elif isinstance(arrival.item, ReplyEnded):
                 self.heard = arrival.item.heard
                 self.ended.set()
+
+    async def settle(self):
+        """Be silent until nothing was heard for a while: whatever is left of a turn has ended then."""
+        loop = asyncio.get_running_loop()
+        self.quiet_since_s = loop.time()
+        while loop.time() - self.quiet_since_s < QUIET_S:
+            await self.client.speak(AudioChunk.silence(100, INPUT_SAMPLE_RATE_HZ))
 
     async def turn(self, clip, misdeed=None, when="reply"):
         """Say a clip and wait for the reply's end; `misdeed` in the middle of the clip or of the reply."""
@@ -103,7 +113,7 @@ def test_a_killed_worker_costs_one_turn_at_most(housed, clips, section, when):
             caller = Caller(client)
             listening = asyncio.create_task(caller.listen())
             await caller.turn(clip, kill, when)
-            await client.speak(AudioChunk.silence(3000, INPUT_SAMPLE_RATE_HZ))  # what is left of that turn ends
+            await caller.settle()
             if section == "tts":
                 assert caller.errors
             await caller.turn(clip)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from vivavoce.isolation.pool import Place, Pool
+from vivavoce.isolation.remote import RemoteSession
 from vivavoce.isolation.sessions import (
     IsolatedLanguageModel,
     IsolatedSpeechToText,
     IsolatedTextToSpeech,
     IsolatedTurnDetector,
     IsolatedVoiceActivity,
-    RemoteSession,
 )
 from vivavoce_api import Kind, SessionContext
 
