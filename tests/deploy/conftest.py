@@ -18,6 +18,7 @@ if find_spec("vivavoce_modal") is None:  # its folder was deleted
 else:
     sys.path.insert(0, str(Path(__file__).parent))
     from control_plane import ControlPlane, serving
+    from environments import wheels_of_checkout
 
 ENGINES = """stt: {plugin: simulated, script: words.json}
 llm: {plugin: vllm, base_url: "${VLLM_URL:-http://127.0.0.1:8001/v1}"}
@@ -25,6 +26,12 @@ tts: {plugin: simulated}
 """
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Wheels of this checkout."""
+    return wheels_of_checkout(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture

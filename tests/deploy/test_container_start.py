@@ -15,9 +15,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
-import sysconfig
-import textwrap
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from control_plane import ControlPlane
+from environments import deployer_in, environment_of, parrot_in
 
 from vivavoce.audio.files import read_audio
 from vivavoce.audio.level import first_audible_ms
@@ -39,84 +37,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
 CLIP, SAID = (ROOT / "tests/data/speech/transcripts.tsv").read_text().splitlines()[1].split("\t")[:2]
 START_S = 300
-
-PARROT = '''
-    """A third party's voice: a tone for each clause."""
-
-    import math
-    import struct
-
-    from vivavoce_api import AudioChunk, Kind, Offer, Options, SpeechChunk, TextToSpeechCapabilities, clauses, hookimpl
-
-    TONE = struct.pack("<2400h", *(int(9000 * math.sin(i / 8)) for i in range(2400)))
-
-
-    class ParrotOptions(Options):
-        feathers: int = 3
-        """How many."""
-
-
-    class Parrot:
-        max_sessions = None
-
-        async def open_session(self, context):
-            return self
-
-        async def synthesize(self, text):
-            async for clause in clauses(text):
-                yield SpeechChunk(AudioChunk(TONE, 24_000))
-
-        async def close(self):
-            pass
-
-
-    @hookimpl
-    def vivavoce_text_to_speech():
-        capabilities = TextToSpeechCapabilities(sample_rate_hz=24_000)
-        return [Offer(Kind.TEXT_TO_SPEECH, "parrot", "A tone", ParrotOptions, lambda *_: Parrot(), capabilities)]
-'''
-PARROT_PROJECT = """
-    [build-system]
-    requires = ["hatchling"]
-    build-backend = "hatchling.build"
-
-    [project]
-    name = "parrot-voice"
-    version = "2.5"
-    dependencies = ["vivavoce-api"]
-
-    [project.entry-points.vivavoce]
-    parrot = "parrot_voice"
-"""
-
-
-def uv(*arguments: str | Path, cwd: Path = ROOT) -> None:
-    subprocess.run([find_uv(), *map(str, arguments)], cwd=cwd, env=uv_environ(os.environ), check=True)
-
-
-def environment_of(folder: Path) -> Path:
-    """A new virtual environment; returns its Python."""
-    uv("venv", "--quiet", "--python", sys.executable, folder)
-    return folder / "bin" / "python"
-
-
-@pytest.fixture(scope="module")
-def deployer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with wheels of this checkout and the parrot; the other packages are borrowed."""
-    folder = tmp_path_factory.mktemp("deployer")
-    python = environment_of(folder / "venv")
-    (site,) = (folder / "venv/lib").glob("python*/site-packages")
-    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    build = ["build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir"]
-    for source in [*ROOT.glob("core/*"), *(one for one in ROOT.glob("plugins/*") if (one / "pyproject.toml").exists())]:
-        uv(*build, folder / "wheels", source)
-    parrot = folder / "parrot"
-    (parrot / "parrot_voice").mkdir(parents=True)
-    (parrot / "parrot_voice/__init__.py").write_text(textwrap.dedent(PARROT))
-    (parrot / "pyproject.toml").write_text(textwrap.dedent(PARROT_PROJECT))
-    install = ["pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation", "--python", python]
-    uv(*install, *(folder / "wheels").glob("*.whl"), parrot)
-    return python
 
 
 @pytest.fixture
@@ -255,7 +175,8 @@ async def talk(address: str) -> tuple[str, AudioChunk, list[str]]:
     return transcript, AudioChunk(pcm, rate_hz), errors
 
 
-def test_what_was_deployed_converses(deployer, project, plane, environment, tmp_path):
+def test_what_was_deployed_converses(wheels, project, plane, environment, tmp_path):
+    deployer = deployer_in(tmp_path / "deployer", wheels, parrot_in(tmp_path / "parrot"))
     command = [str(deployer), "-m", "modal", "deploy", "deploy/quickstart.yaml"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout

@@ -9,6 +9,7 @@ from typing import Any
 
 import modal
 
+from vivavoce_api import PrerequisiteError
 from vivavoce_api.deployment import AgentService, Deployment, ModelService
 from vivavoce_modal import container, model_server
 from vivavoce_modal.image import FILES, image_of
@@ -106,6 +107,8 @@ def _serve_from_a_snapshot(
 def _serve_on_a_port(app: modal.App, service: AgentService, options: ModalOptions, resources: dict[str, Any]) -> None:
     from vivavoce_modal.low_latency import DRAIN_S, PORT, LowLatencyServer
 
+    if not hasattr(modal.App, "server"):
+        raise PrerequisiteError("server: true needs a newer version of Modal's client", fix="pip install 'modal>=1.5'")
     concurrency = _concurrency(service, options)
     settings = _scaling(options) | _set(
         {"compute_region": options.region, "target_concurrency": concurrency.get("target_inputs")}
