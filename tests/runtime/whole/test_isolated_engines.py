@@ -121,5 +121,6 @@ def test_a_killed_worker_costs_one_turn_at_most(housed, clips, section, when):
             listening.cancel()
 
     housed.runner.run(scenario())
+    assert {engine["state"] for engine in housed.agent.status()["engines"].values()} == {"ready"}
     assert not victims[0].is_running()
     assert [worker.is_running() for worker in workers_of(section)] == [True]

@@ -18,6 +18,7 @@ from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
 from vivavoce.engines import Engines, LoadProgress, chosen, keys_in, one_by_one
 from vivavoce.fallback.members import Members
+from vivavoce.isolation.engine import IsolatedEngine
 from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUnavailableError
 
 # Silence after which a reply is begun, unheard, by style.
@@ -75,7 +76,7 @@ class Agent:
 
     def status(self) -> dict[str, Any]:
         """What `/status` shows: the agent, its plugins and their options, readiness, sessions. Holds no secrets."""
-        states = self._states_in_lists()
+        states = self._states_in_lists() | self._states_of_workers()
         return {
             "agent": self.definition.name,
             "version": __version__,
@@ -102,6 +103,11 @@ class Agent:
 
     def _lists(self) -> list[Members]:
         return self._engines.lists if self._engines is not None else []
+
+    def _states_of_workers(self) -> dict[str, dict[str, Any]]:
+        """How the engines that run in worker processes do now."""
+        loaded = self._engines.loaded if self._engines is not None else {}
+        return {key: {"state": one.state} for key, one in loaded.items() if isinstance(one, IsolatedEngine)}
 
     def _states_in_lists(self) -> dict[str, dict[str, Any]]:
         """How the plugins of lists do now, by their keys."""
