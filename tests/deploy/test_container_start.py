@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -175,7 +176,7 @@ async def talk(address: str) -> tuple[str, AudioChunk, list[str]]:
     return transcript, AudioChunk(pcm, rate_hz), errors
 
 
-def test_what_was_deployed_converses(wheels, project, plane, environment, tmp_path):
+def test_what_was_deployed_converses(request, wheels, project, plane, environment, tmp_path):
     deployer = deployer_in(tmp_path / "deployer", wheels, parrot_in(tmp_path / "parrot"))
     command = [str(deployer), "-m", "modal", "deploy", "deploy/quickstart.yaml"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
@@ -183,6 +184,7 @@ def test_what_was_deployed_converses(wheels, project, plane, environment, tmp_pa
     assert plane.refused == []
 
     container = Container(tmp_path / "container", plane, "agent-web")
+    request.addfinalizer(lambda: shutil.rmtree(container.folder))  # 2 GB
     container.build()
     installed = subprocess.run(
         [find_uv(), "pip", "list", "--python", container.python], capture_output=True, text=True, check=True

@@ -147,7 +147,10 @@ def _environment(deployment: Deployment, options: ModalOptions) -> dict[str, str
     if isinstance(service, ModelService):
         ours = {model_server.VARIABLE: json.dumps(model_server.settings_of(service, options.startup_timeout_s))}
     else:
-        ours = {"VIVAVOCE_AGENT": f"{FILES}/{service.agent}"}
+        ours = {
+            "VIVAVOCE_AGENT": f"{FILES}/{service.agent}",
+            container.SESSIONS_VARIABLE: str(service.sessions),
+        }
         if not options.accept_while_loading or options.snapshot != "off":
             ours[container.WAIT_VARIABLE] = "1"
         if (lookup := options.model_server) is not None:

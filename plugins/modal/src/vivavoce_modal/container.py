@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MODEL_SERVER_VARIABLE = "VIVAVOCE_MODAL_MODEL_SERVER"
 """JSON: the app and function of the model server, and the variable that gets its URL."""
 
+SESSIONS_VARIABLE = "VIVAVOCE_MODAL_SESSIONS"
+"""Conversations that Modal was told each container takes."""
+
 WAIT_VARIABLE = "VIVAVOCE_MODAL_WAIT"
 """Set where a container must not take calls before its engines are loaded."""
 
@@ -81,7 +84,8 @@ def find_model_server() -> None:
 
 def take_no_more_than_fit(agent: Any) -> None:
     """Tell Modal how many conversations this container holds, where its engines serve fewer than were promised."""
-    if IN_MODAL not in os.environ or agent.max_sessions >= agent.definition.limits.max_sessions:
+    promised = os.environ.get(SESSIONS_VARIABLE)
+    if IN_MODAL not in os.environ or promised is None or agent.max_sessions >= int(promised):
         return
     import modal.experimental
 

@@ -85,9 +85,10 @@ def _of_agent(path: Path, document: Document, definition: DeploymentDefinition, 
     options = definition.target.options
     choices = [definition.target, *agent.choices()]
     extras = (GPU_EXTRA,) if getattr(options, "gpu", None) else ()
+    wanted = getattr(options, "max_sessions", None)
     return Deployment(
         path=path,
-        service=agent_service(agent, getattr(options, "max_sessions", None) or agent.limits.max_sessions),
+        service=agent_service(agent, min(agent.limits.max_sessions, wanted or agent.limits.max_sessions)),
         software=software_of_agent(choices, extras, _wheels(path, definition)),
         environment=definition.environment,
         secrets={name: tuple(variables) for name, variables in definition.secrets.items()},
