@@ -1,7 +1,7 @@
 """`agents/therapist.yaml` from the socket to the socket: Whisper, a model server in vLLM's place, and VoXtream.
 
-The speech is noise, for VoXtream's weights are made up; everything else is real. Three lines are added to the file: that,
-and patience with a model server that shares two cores with all the rest.
+The speech is noise, for VoXtream's weights are made up; everything else is real. Three lines are added to the file:
+that, and patience with a model server that shares two cores with all the rest.
 """
 
 from __future__ import annotations
