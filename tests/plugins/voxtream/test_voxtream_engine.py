@@ -310,6 +310,23 @@ def test_closing_a_session_ends_its_reply():
     with_engine(work)
 
 
+def test_closing_the_engine_ends_what_runs_and_what_waits():
+    async def work(engine: Voxtream, _: PhoneByPhone) -> None:
+        session = await engine.open_session(SessionContext("one"))
+        stream = session.synthesize(text("lorem ipsum dolor sit amet " * 40))
+        await anext(stream)  # and read no further: the generator waits for its listener
+        waiting = asyncio.ensure_future(say(engine, "Hello?"))
+        await asyncio.sleep(0)
+        await engine.close()
+        with pytest.raises(EngineUnavailableError):
+            async for _chunk in stream:
+                pass
+        with pytest.raises(EngineUnavailableError):
+            await waiting
+
+    with_engine(work)
+
+
 def test_a_closed_engine_opens_no_session():
     async def work(engine: Voxtream, _: PhoneByPhone) -> None:
         await engine.close()

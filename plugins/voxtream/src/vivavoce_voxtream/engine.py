@@ -25,12 +25,12 @@ class Voxtream:
         self._narrator = narrator
         self._voice_of = voice_of
         self._turn = asyncio.Lock()
+        self._utterance: Utterance | None = None
         self._closed = False
 
     async def open_session(self, context: SessionContext) -> VoxtreamSession:
         """Open a session. Raises `ClientError` where the client asks for a voice that isn't there."""
-        if self._closed:
-            raise EngineUnavailableError("VoXtream was closed")
+        self._check()
         name = context.parameters.get("voice", "")
         return VoxtreamSession(self, await asyncio.to_thread(self._voice_of, name) if name else self._voice_of(""))
 
@@ -40,8 +40,6 @@ class Voxtream:
 
         Raises `EngineBusyError` where others speak for more than 5 s.
         """
-        if self._closed:
-            raise EngineUnavailableError("VoXtream was closed")
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._turn.acquire()
@@ -52,17 +50,31 @@ class Voxtream:
             ) from None
         utterance = Utterance(voice)
         try:
+            self._check()
+            self._utterance = utterance
             self._narrator.say(utterance)
             yield utterance
         finally:
             utterance.interrupt()
+            self._utterance = None
             self._turn.release()
 
     async def close(self) -> None:
-        """End the generator's thread. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            await asyncio.to_thread(self._narrator.close)
+        """End what is being spoken with an `EngineUnavailableError`, and the generator's thread. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._utterance is not None:
+            self._utterance.fail(_closed())
+        await asyncio.to_thread(self._narrator.close)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise _closed()
+
+
+def _closed() -> EngineUnavailableError:
+    return EngineUnavailableError("VoXtream was closed")
 
 
 class VoxtreamSession:

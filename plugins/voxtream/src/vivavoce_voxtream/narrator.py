@@ -63,7 +63,7 @@ class Narrator:
         self._inbox.put(utterance)
 
     def close(self) -> None:
-        """End the thread, after the utterance that is being spoken. Blocks. Idempotent."""
+        """End the thread, after the utterance that is being spoken: interrupt it first. Blocks. Idempotent."""
         self._inbox.put(None)
         if self._thread.ident is not None:
             self._thread.join()

@@ -93,8 +93,6 @@ def build_generator(options: VoxtreamOptions, progress: Progress) -> Any:
     from vivavoce_voxtream.stand_ins import stand_in_for_unused
 
     stand_in_for_unused()
-    import torch
-
     from vivavoce_voxtream.espeak import phonemizer
     from vivavoce_voxtream.random_weights import RandomLoaders
     from vivavoce_voxtream.seams import fill_transformer_pool, replaced, transformer_sizes
@@ -118,7 +116,6 @@ def build_generator(options: VoxtreamOptions, progress: Progress) -> Any:
         from vivavoce_voxtream.fused import fuse_depth_loop
 
         fuse_depth_loop(built)
-    torch.set_grad_enabled(False)
     return built
 
 
