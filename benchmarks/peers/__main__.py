@@ -30,8 +30,8 @@ QUICKSTART = ROOT / "agents/quickstart.yaml"
 CLIPS = ROOT / "tests/data/speech"
 SCRIPT = ROOT / "agents/simulated.json"
 RESULTS = ROOT / "benchmarks/results"
-REAL_REPLY_QUIET_S = 2.0
-"""After so long a silence a reply of a peer has ended: its second sentence may come late from a real model."""
+REAL_REPLY_QUIET_S, REAL_ANSWER_TIMEOUT_S = 2.0, 20.0
+"""Real models take their time: after how much silence a peer's reply has ended, and when none comes any more."""
 
 
 def _names(contenders: Sequence[Contender]) -> str:
@@ -67,7 +67,7 @@ def main(
     lengths = PAUSES_MS if pauses else ()
     plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
     if real:
-        plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S)
+        plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S, answer_timeout_s=REAL_ANSWER_TIMEOUT_S)
     reports = asyncio.run(measure(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:
