@@ -168,9 +168,9 @@ async def talk(address: str) -> tuple[str, AudioChunk, list[str]]:
         async with asyncio.timeout(START_S), asyncio.TaskGroup() as group:
             listening = group.create_task(listen())
             await quiet()  # the greeting; it comes when the engines are loaded
-            replied.clear()
             pcm = b""
             await client.speak(read_audio(ROOT / "tests/data/speech" / CLIP))
+            replied.clear()  # the greeting, or a reply to half of the clip that its other half has cut off
             await quiet()
             listening.cancel()
     return transcript, AudioChunk(pcm, rate_hz), errors

@@ -98,4 +98,4 @@ def take_no_calls() -> None:
         return
     import modal.experimental
 
-    modal.experimental.stop_fetching_inputs()
+    modal.experimental.stop_fetching_inputs()  # pyright: ignore[reportUnusedCoroutine]  it blocks

@@ -55,6 +55,7 @@ def _start() -> subprocess.Popen[bytes]:
     while not _answers(settings["health"]):
         if time.monotonic() > deadline_s:
             process.kill()
+            process.wait()
             raise RuntimeError(f"the model server did not answer {settings['health']} in {settings['startup_s']} s")
         try:
             code = process.wait(LOOK_EVERY_S)
