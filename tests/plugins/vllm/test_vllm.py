@@ -186,6 +186,11 @@ def test_key_is_sent_to_the_yamls_server_alone(stand_in: Any, monkeypatch: pytes
     assert "openai-organization" not in {**own, **chosen}
 
 
+def test_the_agents_own_server_needs_no_leave(stand_in: Any) -> None:
+    run(stand_in, reply, {"vllm_url": stand_in.url}, allowed_hosts=["gpu"])
+    assert stand_in.requests
+
+
 def test_host_that_is_not_allowed_is_never_contacted(stand_in: Any) -> None:
     with pytest.raises(ClientError, match="does not allow"):
         run(stand_in, reply, {"vllm_url": stand_in.url}, base_url="http://elsewhere:8000", allowed_hosts=["gpu"])

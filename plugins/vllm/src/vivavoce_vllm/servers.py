@@ -89,7 +89,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ServerChoice:
-    """The YAML's say about servers: its own, and those that clients may choose."""
+    """The YAML's say about servers: its own, and those that clients may choose beside it."""
 
     own: ServerUrl | None
     allowed_hosts: tuple[str, ...] = ()
@@ -111,7 +111,8 @@ class ServerChoice:
             url = ServerUrl.parse(wanted)
         except ValueError as error:
             raise ClientError(f"{SESSION_PARAMETER} {error}.") from None
-        if not url.is_among(self.allowed_hosts):
+        is_own = self.own is not None and url.origin == self.own.origin
+        if not is_own and not url.is_among(self.allowed_hosts):
             raise ClientError(
                 f"{SESSION_PARAMETER} names {url.netloc}, which this agent does not allow.",
                 fix=f'add "{url.netloc}" to llm.allowed_hosts in the agent\'s YAML',

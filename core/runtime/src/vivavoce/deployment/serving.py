@@ -9,7 +9,7 @@ import os
 import uvicorn
 
 from vivavoce.deployment.container import Service
-from vivavoce.server.serving import _configuration, listen
+from vivavoce.server.serving import configuration, listen
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ async def serve_and_drain(service: Service, host: str, port: int) -> None:
     """
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     listener = await listen(host, port)
-    server = uvicorn.Server(_configuration(service))  # type: ignore[arg-type]
+    server = uvicorn.Server(configuration(service))
 
     def stop(number: int, _: object) -> None:
         if stopping.is_set():

@@ -28,8 +28,7 @@ def packed_wheel(found: metadata.Distribution) -> Path:
     """The wheel of what is installed under this name, whatever became of its source. Raises `PrerequisiteError`."""
 
     def make(folder: Path) -> None:
-        wheel = pack(found, folder)
-        wheel.rename(wheel.with_name(f"{wheel.name.rsplit('-', 3)[0]}-{_tags_of(found)}.whl"))
+        pack(found, folder)
 
     return _kept(fingerprint(found), found.metadata["Name"], make)
 
@@ -41,13 +40,6 @@ def wheel_of_folder(source: Path, name: str) -> Path:
         _build(source, folder, name)
 
     return _kept(_digest(source), name, make)
-
-
-def _tags_of(found: metadata.Distribution) -> str:
-    """All that it was built for, as a wheel's name has it: `py2.py3-none-any`."""
-    lines = (found.read_text("WHEEL") or "").splitlines()
-    tags = [line.removeprefix("Tag:").strip().split("-") for line in lines if line.startswith("Tag:")]
-    return "-".join(".".join(sorted(set(part))) for part in zip(*tags, strict=True)) or "py3-none-any"
 
 
 def _kept(digest: str, name: str, make: Callable[[Path], None]) -> Path:

@@ -72,5 +72,7 @@ def _entry(file: metadata.PackagePath) -> str:
 
 
 def _tag(distribution: metadata.Distribution) -> str:
-    found = re.search(r"^Tag: *(\S+)", distribution.read_text("WHEEL") or "", re.MULTILINE)
-    return found[1] if found else "py3-none-any"
+    """All that it was built for, as a wheel's name has it: `py2.py3-none-any`."""
+    lines = (distribution.read_text("WHEEL") or "").splitlines()
+    tags = [line.removeprefix("Tag:").strip().split("-") for line in lines if line.startswith("Tag:")]
+    return "-".join(".".join(sorted(set(part))) for part in zip(*tags, strict=True)) or "py3-none-any"

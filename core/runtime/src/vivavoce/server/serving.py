@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from vivavoce_api.errors import PrerequisiteError
 
@@ -30,7 +31,7 @@ async def serve(
     `PrerequisiteError` when the address can't be used. As uvicorn does, a SIGINT is raised again at the end.
     """
     listener = await listen(host, port)
-    server = uvicorn.Server(_configuration(app))
+    server = uvicorn.Server(configuration(app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         if started is not None:
@@ -82,8 +83,11 @@ def _address_error(error: OSError, host: str, port: int) -> PrerequisiteError:
     return PrerequisiteError(f"can't listen on {host}, port {port}: {error.strerror}", fix="--host 127.0.0.1")
 
 
-def _configuration(app: FastAPI) -> uvicorn.Config:
-    """The newer of uvicorn's two websockets implementations: it holds back reading and writing, message by message."""
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves it.
+
+    The newer of its two websockets implementations: it holds back reading and writing, message by message.
+    """
     return uvicorn.Config(
         app,
         ws="websockets-sansio",
