@@ -55,12 +55,17 @@ async def rime_server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         yield
 
 
-VOICES: dict[str, Callable[[pytest.MonkeyPatch], AbstractAsyncContextManager[None]]] = {
+Surroundings = Callable[[pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
+
+VOICES: dict[str, Surroundings] = {
     "{plugin: simulated}": nothing_else,
     "{plugin: hibari}": nothing_else,
     "{plugin: rime}": rime_server,
 }
 """What the line says, and what has to be there for it. A further voice is one entry more."""
+
+VOXTREAM = "{plugin: voxtream, model: random-tiny, voice: anna.wav}"
+"""Its speech is noise; it runs in worker processes, whose clock is the real one."""
 
 
 class Caller:
@@ -118,16 +123,42 @@ async def hold(agent: Agent) -> Caller:
 def test_same_conversation_with_another_voice(
     voice: str, load_or_skip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "agent.yaml"
+    check(held(voice, VOICES[voice], virtual_time_loop, load_or_skip, tmp_path, monkeypatch))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_from_voxtream_to_rime_only_that_line_changes(
+    load_or_skip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "anna.wav").write_bytes(CLIP.read_bytes())
+    for voice, surroundings in ((VOXTREAM, nothing_else), ("{plugin: rime}", rime_server)):
+        check(held(voice, surroundings, asyncio.new_event_loop, load_or_skip, tmp_path, monkeypatch))
+
+
+def held(
+    voice: str,
+    surroundings: Surroundings,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    load_or_skip: Any,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Caller:
+    """The conversation with this voice."""
+    path = folder / "agent.yaml"
     path.write_text(YAML.replace(VOICE_LINE, f"tts: {voice}"))
     definition = load_or_skip(path)
 
     async def whole() -> Caller:
-        async with VOICES[voice](monkeypatch):
+        async with surroundings(monkeypatch):
             return await hold(Agent(definition))
 
-    with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
-        caller = runner.run(whole())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(whole())
+
+
+def check(caller: Caller) -> None:
+    """It went as it should."""
     assert caller.errors == []
     assert caller.transcripts == ["Hello there."]
     assert caller.replies == ["Hello there, my friend.", "I see. Tell me a little more about that, please."]
