@@ -22,6 +22,7 @@ setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloa
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index $(addprefix -e ,$(PACKAGES))
 	$(BIN)/vivavoce schema -o agents/agent.schema.json
+	$(BIN)/vivavoce schema --deployment -o deploy/deployment.schema.json
 	@touch $@
 
 run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/other.yaml]

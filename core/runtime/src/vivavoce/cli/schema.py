@@ -15,6 +15,7 @@ def schema(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to this file.", dir_okay=False)
     ] = None,
+    deployment: Annotated[bool, typer.Option("--deployment", help="Of deployments' files, not of agents'.")] = False,
 ) -> None:
     """Print one JSON Schema for agents' YAML files, with the options of all installed plugins.
 
@@ -24,10 +25,14 @@ def schema(
     [bold]Example[/bold]
 
       vivavoce schema -o agents/agent.schema.json
+
+      vivavoce schema --deployment -o deploy/deployment.schema.json
     """
     from vivavoce.definition import agent_schema
+    from vivavoce.deployment.schema import deployment_schema
 
-    text = json.dumps(agent_schema(Catalog.installed()), indent=2, ensure_ascii=False)
+    make = deployment_schema if deployment else agent_schema
+    text = json.dumps(make(Catalog.installed()), indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)
         return

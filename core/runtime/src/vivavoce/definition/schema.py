@@ -12,6 +12,12 @@ from vivavoce.definition.known import KNOWN_PLUGINS, NAMES_OF_KINDS
 from vivavoce_api import Catalog, Entry, Kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FROM_ENVIRONMENT = {
+    "type": "string",
+    "pattern": r"\$\{",
+    "description": "${NAME} or ${NAME:-default}, from the environment",
+}
+"""Goes into the definitions as `from-environment`."""
 _FROM_ENVIRONMENT = {"$ref": "#/$defs/from-environment"}
 
 
@@ -25,9 +31,9 @@ def agent_schema(catalog: Catalog) -> dict[str, Any]:
     schema = AgentDefinition.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for model in (schema, *definitions.values()):
-        _allow_references(model, definitions)
+        allow_references(model, definitions)
     for kind in (*SECTION_KINDS.values(), Kind.TOOL):
-        definitions[kind.value] = _section(kind, catalog, definitions)
+        definitions[kind.value] = plugin_section(kind, catalog, definitions)
     for name, kind in SECTION_KINDS.items():
         section = _or_list(kind) if name in LISTS else _one(kind)
         if name in SWITCHES:
@@ -35,15 +41,11 @@ def agent_schema(catalog: Catalog) -> dict[str, Any]:
         schema["properties"][name] = {"description": schema["properties"][name]["description"], **section}
     schema["properties"]["tools"]["items"] = {"$ref": f"#/$defs/{Kind.TOOL.value}"}
     schema["required"] = [name for name in schema["required"] if name in ("name", "instructions", "stt", "llm", "tts")]
-    definitions["from-environment"] = {
-        "type": "string",
-        "pattern": r"\$\{",
-        "description": "${NAME} or ${NAME:-default}, from the environment",
-    }
+    definitions["from-environment"] = FROM_ENVIRONMENT
     return {"$schema": DIALECT, **schema, "title": "vivavoce agent"}
 
 
-def _section(kind: Kind, catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:
+def plugin_section(kind: Kind, catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:
     """The union of all plugins of a kind: `plugin` says which one's options apply."""
     installed = {entry.offer.name: entry for entry in catalog.of_kind(kind)}
     absent = {name: package for name, package in KNOWN_PLUGINS.get(kind, {}).items() if name not in installed}
@@ -90,14 +92,14 @@ def _options(kind: Kind, entry: Entry, definitions: dict[str, Any]) -> dict[str,
     own = {f"{prefix}-{name}": definition for name, definition in options.pop("$defs", {}).items()}
     definitions.update(own)
     for model in (options, *own.values()):
-        _allow_references(model, own)
+        allow_references(model, own)
     properties = options.setdefault("properties", {})
     properties["plugin"] = {"description": entry.offer.summary}
     if kind not in NEVER_ISOLATED:
         properties["isolation"] = _isolation(entry.offer.isolation.default)
     if kind.value in LISTS:
         listed = ListedKeys.model_json_schema()
-        _allow_references(listed, {})
+        allow_references(listed, {})
         properties |= listed["properties"]
     options["description"] = f"{entry.offer.summary} ({entry.distribution} {entry.version}, {entry.offer.licence})"
     definitions[prefix] = options
@@ -113,7 +115,7 @@ def _isolation(default: str) -> dict[str, Any]:
     return {"description": description, "default": default, "anyOf": [levels, _FROM_ENVIRONMENT]}
 
 
-def _allow_references(model: Mapping[str, Any], definitions: Mapping[str, Any]) -> None:
+def allow_references(model: Mapping[str, Any], definitions: Mapping[str, Any]) -> None:
     """Let every property that is not free text, a list or a section also be `${NAME}`, in place."""
     for name, inner in model.get("properties", {}).items():
         inner.pop("title", None)  # made from the name by pydantic, which editors show anyway

@@ -10,12 +10,13 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from vivavoce.definition.agent import PluginChoice, Section
+from vivavoce_api import Kind
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Value = Annotated[str, Field(max_length=4_096)]
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-SECTIONS = ("target", "model_server")
+SECTION_KINDS = {"target": Kind.DEPLOYMENT_TARGET, "model_server": Kind.LANGUAGE_MODEL}
 """The sections that name a plugin."""
 
 

@@ -18,9 +18,9 @@ from vivavoce.definition.loading import check_agent
 from vivavoce.definition.problem import Problem, error_of
 from vivavoce.definition.words import explain
 from vivavoce.deployment.agent_service import agent_service, named_paths
-from vivavoce.deployment.definition import DeploymentDefinition
+from vivavoce.deployment.definition import SECTION_KINDS, DeploymentDefinition
 from vivavoce.deployment.software import software_of_agent, software_of_models
-from vivavoce_api import Catalog, ConfigurationError, Kind, no_progress
+from vivavoce_api import Catalog, ConfigurationError, no_progress
 from vivavoce_api.deployment import Deployment, DeploymentTarget, ModelService, RunsModelServer
 
 GPU_EXTRA = "cuda"
@@ -61,10 +61,9 @@ def _checked(path: Path, document: Document, catalog: Catalog, environ: Mapping[
     originals = expand_environment(document, environ)
     resolver = Resolver(document, catalog, originals, path.parent, missing=[])
     values: dict[str, Any] = dict(document.data)
-    if "target" in values:
-        values["target"] = resolver.resolve(Kind.DEPLOYMENT_TARGET, values["target"], ("target",))
-    if "model_server" in values:
-        values["model_server"] = resolver.resolve(Kind.LANGUAGE_MODEL, values["model_server"], ("model_server",))
+    for name, kind in SECTION_KINDS.items():
+        if name in values:
+            values[name] = resolver.resolve(kind, values[name], (name,))
     schema = DeploymentDefinition.model_json_schema()
     definition = None
     try:
