@@ -73,7 +73,7 @@ def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environ
         pytest.param(
             ("../agents/therapist", "../agents/nobody"),
             {},
-            ["therapist.yaml:5: agent: there is no agent file"],
+            ["therapist.yaml:6: agent: there is no agent file"],
             id="agent",
         ),
         pytest.param(
