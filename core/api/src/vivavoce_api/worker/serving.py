@@ -145,9 +145,10 @@ class WorkerServer(asyncio.Protocol):
             return
         if not isinstance(error, VivavoceError):
             logger.error("%s failed", self._name, exc_info=error)
-        self._send(Record(Type.ERROR, number, encode_failure(error, self._name)))
-        if is_out_of_memory(error):
-            self._hang_up()  # what else now lacks memory nobody knows: the host starts another worker
+        last = is_out_of_memory(error)  # what else now lacks memory nobody knows: the host starts another worker
+        self._send(Record(Type.ERROR, number, {**encode_failure(error, self._name), "last": last}))
+        if last:
+            self._hang_up()
 
 
 def _pass_on(record: Record, call: _Call) -> None:

@@ -151,6 +151,8 @@ class Link(asyncio.Protocol):
         if record.type in (Type.END, Type.ERROR):
             del self._calls[record.call]
         call.receive(record)
+        if record.type is Type.ERROR and record.values.get("last"):
+            self.break_off("ended")  # it hangs up next; nobody is to call it until then
 
     def _look(self) -> None:
         """Look whether anything was heard since the last look."""
