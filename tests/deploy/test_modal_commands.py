@@ -28,7 +28,7 @@ def test_shell_opens_the_image_of_the_agent(modal, plane, therapist):
     assert "vivavoce prepare" in plane.commands(plane.last_refused.definition.image_id)[-1]
 
 
-def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environment, therapist):
+def test_serve_reloads_when_the_agent_its_files_or_the_deployment_are_edited(plane, environment, therapist):
     command = [sys.executable, "-m", "modal", "serve", "deploy/therapist.yaml"]
     with subprocess.Popen(command, cwd=therapist, env=environment, stdout=subprocess.PIPE, text=True) as serving:
         try:
@@ -37,6 +37,7 @@ def test_serve_reloads_when_the_agent_or_the_deployment_is_edited(plane, environ
                 assert serving.poll() is None, "modal serve ended"
             for file, old, new in [
                 ("agents/therapist.yaml", "You are a calm", "You are a very calm"),
+                ("agents/words.json", "[]", '[[{"word": "Hello.", "end_ms": 300}]]'),
                 ("deploy/therapist.yaml", "call_timeout_s: 3600", "call_timeout_s: 1800"),
             ]:
                 plane.updated.clear()
