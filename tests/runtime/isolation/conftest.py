@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -111,9 +111,14 @@ class Kit:
                     await asyncio.sleep(0.05)
 
     @staticmethod
-    def gone(pids: Iterable[int]) -> bool:
-        """Whether none of these processes runs any more, nor is a zombie of this one's."""
-        return all(_is_gone(pid) for pid in pids)
+    async def gone(pids: Iterable[int]) -> bool:
+        """Whether these processes end within 30 s, and leave no zombie of this one's."""
+        left = set(pids)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while left := {pid for pid in left if not _is_gone(pid)}:  # noqa: ASYNC110 - others' doing
+                    await asyncio.sleep(0.02)
+        return not left
 
 
 def _is_gone(pid: int) -> bool:

@@ -46,7 +46,7 @@ def test_killed_in_mid_sentence_costs_that_sentence_alone(faulty, kit):
             await streams[1].aclose()
             for session in (hit, spared, idle):
                 assert await kit.say(session, *WORDS) == WORDS
-            assert kit.gone([victim, child])
+            assert await kit.gone([victim, child])
 
     asyncio.run(scenario())
 
@@ -72,7 +72,7 @@ def test_a_worker_that_fails_is_replaced_and_its_sessions_go_on(faulty, kit, wor
             assert await kit.say(session, *WORDS) == WORDS
             after = await kit.who(session)
             assert after != before
-            assert kit.gone(before)
+            assert await kit.gone(before)
 
     asyncio.run(scenario())
 
