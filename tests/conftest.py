@@ -22,7 +22,7 @@ def load_or_skip() -> Callable[[Path], AgentDefinition]:
     def load(path: Path) -> AgentDefinition:
         missing = check_agent(path, catalog).missing
         if missing:
-            pytest.skip("; ".join(f"needs {one.package}" for one in missing))
+            pytest.skip("; ".join(f"needs {one.package}: pip install {one.package}" for one in missing))
         return load_agent(path, catalog)
 
     return load

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-hook = pytest.importorskip("vivavoce_modal_hook", reason="needs vivavoce-modal")
+hook = pytest.importorskip("vivavoce_modal_hook", reason="pip install vivavoce-modal")
 
 
 def python(code: str) -> str:

@@ -29,7 +29,7 @@ def test_it_is_described(path, monkeypatch):
     monkeypatch.setenv("MODAL_USERNAME", "someone")
     agent = ROOT / "agents" / path.name
     if agent.exists() and (missing := check_agent(agent, Catalog.installed()).missing):
-        pytest.skip("; ".join(f"needs {one.package}" for one in missing))
+        pytest.skip("; ".join(f"needs {one.package}: pip install {one.package}" for one in missing))
     result = CliRunner().invoke(create_app(), ["deploy", str(path), "--dry-run"])
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()

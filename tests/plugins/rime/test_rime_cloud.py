@@ -11,7 +11,9 @@ from vivavoce_api.testing import TextToSpeechConformance
 
 CLOUD_KEY = os.environ.get("RIME_API_KEY", "")
 if not CLOUD_KEY:
-    pytest.skip("needs RIME_API_KEY, the key of an account", allow_module_level=True)
+    pytest.skip(
+        "needs an account's key: RIME_API_KEY=... pytest tests/plugins/rime/test_rime_cloud.py", allow_module_level=True
+    )
 pytestmark = pytest.mark.slow
 
 

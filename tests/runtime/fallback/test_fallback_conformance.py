@@ -22,7 +22,7 @@ def offer_of_a_list(kind: Kind, *sections: dict[str, Any]) -> Offer:
     """An offer whose engine is a list of simulated ones, a section of the YAML for each."""
     entry = Catalog.installed().get(kind, "simulated")
     if entry is None:
-        pytest.skip("needs vivavoce-simulated")
+        pytest.skip("pip install vivavoce-simulated")
     simulated = entry.offer
 
     def load(options: Options, progress: Any) -> FallbackEngine:
