@@ -35,7 +35,7 @@ def commands(stage: str) -> str:
 def run(tmp_path: Path):
     """Run a stage's commands in a copy of the sources, with the container's folders in the test's."""
     if missing := [name for name in PLUGINS if not (ROOT / "plugins" / name).exists()]:
-        pytest.skip(f"needs plugins: pip install {' '.join(missing)}")
+        pytest.skip(f"needs the folders of {', '.join(missing)}: git checkout -- plugins")
     source = tmp_path / "source"
     source.mkdir()
     for name in ("core", "plugins"):
