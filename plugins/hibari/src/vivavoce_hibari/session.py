@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vivavoce_api import AudioChunk, EngineError, SpeechChunk, SpokenSpan, clauses
+from vivavoce_api.producing import next_produced
 from vivavoce_hibari.readable import readable
 
 CHUNK_MS = 80
@@ -53,7 +54,7 @@ class HibariSession:
         self._running.add(speaker)
         timeline = Timeline(self._rate)
         try:
-            while (clause := await _next_of(spoken, speaker)) is not None:
+            while (clause := await next_produced(spoken, speaker)) is not None:
                 for chunk in timeline.chunks(clause):
                     yield chunk
         finally:
@@ -76,24 +77,6 @@ class HibariSession:
         self._closed = True
         for speaker in self._running:
             speaker.cancel()
-
-
-async def _next_of(spoken: asyncio.Queue[SpokenClause], speaker: asyncio.Task[None]) -> SpokenClause | None:
-    """The next clause, or None at the end. What the speaker raised comes through."""
-    if spoken.empty() and not speaker.done():
-        getter = asyncio.ensure_future(spoken.get())
-        try:
-            await asyncio.wait({getter, speaker}, return_when=asyncio.FIRST_COMPLETED)
-            if getter.done():
-                return getter.result()
-        finally:
-            getter.cancel()
-    if not spoken.empty():
-        return spoken.get_nowait()
-    if speaker.cancelled():
-        raise EngineError("the session was closed")
-    speaker.result()
-    return None
 
 
 class Timeline:

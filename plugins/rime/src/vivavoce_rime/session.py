@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from vivavoce_api import EngineError, SpeechChunk, clauses
+from vivavoce_api.producing import next_produced
 from vivavoce_rime.failures import Dropped
 from vivavoce_rime.heard import ClauseVoice
 from vivavoce_rime.sound import ClauseSound
@@ -43,7 +44,7 @@ class RimeSession:
         speaker = asyncio.create_task(self._speak(text, chunks))
         self._running.add(speaker)
         try:
-            while (chunk := await _next_of(chunks, speaker)) is not None:
+            while (chunk := await next_produced(chunks, speaker)) is not None:
                 yield chunk
         finally:
             self._running.discard(speaker)
@@ -84,21 +85,3 @@ class RimeSession:
                     raise
         for chunk in sound.finish():
             await chunks.put(chunk)
-
-
-async def _next_of(chunks: asyncio.Queue[SpeechChunk], speaker: asyncio.Task[None]) -> SpeechChunk | None:
-    """The next chunk, or None at the end. What the speaker raised comes through, after what it spoke."""
-    if chunks.empty() and not speaker.done():
-        getter = asyncio.ensure_future(chunks.get())
-        try:
-            await asyncio.wait({getter, speaker}, return_when=asyncio.FIRST_COMPLETED)
-            if getter.done():
-                return getter.result()
-        finally:
-            getter.cancel()
-    if not chunks.empty():
-        return chunks.get_nowait()
-    if speaker.cancelled():
-        raise EngineError("the session was closed")
-    speaker.result()
-    return None

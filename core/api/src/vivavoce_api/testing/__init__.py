@@ -25,7 +25,7 @@ from vivavoce_api.testing.speech_to_text import SpeechToTextConformance  # noqa:
 from vivavoce_api.testing.text_to_speech import TextToSpeechConformance  # noqa: E402
 from vivavoce_api.testing.turns import TurnDetectorConformance, VoiceActivityConformance  # noqa: E402
 from vivavoce_api.testing.virtual_time import VirtualTimeLoop, virtual_time_loop  # noqa: E402
-from vivavoce_api.testing.words import word_error_rate  # noqa: E402
+from vivavoce_api.word_errors import word_error_rate  # noqa: E402
 
 __all__ = [
     "HERE",

@@ -15,7 +15,7 @@ from vivavoce_api.speech_to_text import Flush, SpeechToTextCapabilities, Transcr
 from vivavoce_api.testing.cancellation import collect, end_after_close, first, timed_stop
 from vivavoce_api.testing.engine import EngineConformance, LoadedEngine
 from vivavoce_api.testing.sound import read_wav, speech_clip
-from vivavoce_api.testing.words import word_error_rate
+from vivavoce_api.word_errors import word_error_rate
 
 CHUNK_MS = 20
 LONG_MS = 40_000

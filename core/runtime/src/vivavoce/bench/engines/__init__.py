@@ -15,7 +15,7 @@ from vivavoce.bench.engines.report import EngineReport, Line
 from vivavoce.bench.engines.results import write_results
 from vivavoce.bench.engines.table import report_cells, rich_table
 from vivavoce.bench.engines.voice import measure_voice
-from vivavoce.bench.engines.word_errors import WordErrors, count_word_errors
+from vivavoce_api.word_errors import WordErrors, count_word_errors
 
 __all__ = [
     "PUBLISHED",

@@ -13,7 +13,6 @@ from vivavoce.audio.resample import StreamResampler
 from vivavoce.bench.clips import Clip, placeholder
 from vivavoce.bench.engines.attempts import attempt_all, open_sessions
 from vivavoce.bench.engines.report import Line
-from vivavoce.bench.engines.word_errors import WordErrors, count_word_errors
 from vivavoce.bench.measure import Progress
 from vivavoce.bench.report import percentile, share
 from vivavoce_api import (
@@ -23,6 +22,7 @@ from vivavoce_api import (
     SpeechToTextSession,
     VivavoceError,
 )
+from vivavoce_api.word_errors import WordErrors, count_word_errors
 
 CHUNK_MS = 32.0
 """What the runtime hands on at a time: a window of voice activity detection."""

@@ -1,7 +1,4 @@
-"""Word errors, counted so that those of many clips can be added up.
-
-The rule is that of `vivavoce_api.testing.word_error_rate`, which can't be used here: the kit needs pytest.
-"""
+"""How far a transcript is from what was said: counted, so that the errors of many clips can be added up."""
 
 from __future__ import annotations
 
@@ -28,6 +25,12 @@ def count_word_errors(reference: str, hypothesis: str) -> WordErrors:
     """The errors of `hypothesis`. Case, punctuation and the form of apostrophes don't count; "10" isn't "ten"."""
     said, heard = _words(reference), _words(hypothesis)
     return WordErrors(_edits(said, heard), len(said))
+
+
+def word_error_rate(reference: str, hypothesis: str) -> float:
+    """Edits per word of `reference`. Without any reference word it is 0 for an empty hypothesis, else 1."""
+    errors = count_word_errors(reference, hypothesis)
+    return errors.edits / errors.words if errors.words else float(errors.edits > 0)
 
 
 def _words(text: str) -> list[str]:
