@@ -35,7 +35,8 @@ def test_an_agent_of_simulated_engines_is_measured(tmp_path: Path) -> None:
     plan = Plan(clips, turns=2, pauses_ms=(), barge_ins=1)
 
     async def run() -> None:
-        async with served(AGENT, script=plan.write_script(tmp_path / "script.json")) as server:
+        script = plan.write_script(tmp_path / "script.json")
+        async with served(AGENT, script=script, style="patient") as server:  # No clip is answered at its comma.
             report = await measure(server.url, plan)
         figures = report.figures()
         texts = [" ".join(word.text for word in clip.words) for clip in clips]
