@@ -179,6 +179,19 @@ class Tts(Session):
 
 
 @dataclass
+class Reader:
+    """Judges from the words whether the turn is over."""
+
+    probabilities: dict[str, float]
+    asked: list[str] = field(default_factory=list)
+
+    async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
+        await asyncio.sleep(0.030)
+        self.asked.append(messages[-1].content)
+        return self.probabilities.get(messages[-1].content, 0.0)
+
+
+@dataclass
 class Stage:
     stt: Stt = field(default_factory=lambda: Stt([[("hello", 500), ("there", 1000)]]))
     llm: Llm = field(default_factory=lambda: Llm(["One two three four five six seven eight."]))
@@ -216,6 +229,11 @@ class Stage:
             preroll_windows=10,
         )
         return replace(settings, **self.changes)
+
+    def reads_along(self, probabilities: dict[str, float]) -> Reader:
+        """A language model that judges these words from now on, and all others as unfinished."""
+        self.completeness = Reader(probabilities)
+        return self.completeness
 
     def play(self, *script: tuple[str, Any], client: Client | None = None) -> Client:
         """Run one conversation of a client that follows `script`; afterwards no task may be left."""

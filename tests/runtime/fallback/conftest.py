@@ -21,6 +21,7 @@ from vivavoce_api import (
     LanguageModelCapabilities,
     Offer,
     Options,
+    SessionContext,
     SpeechChunk,
     SpeechToTextCapabilities,
     SpokenSpan,
@@ -232,6 +233,32 @@ def in_a_list(*engines: Engine | Member, max_turn_s: float = 60) -> FallbackEngi
     return FallbackEngine(members[0].offer.kind.value, members, max_turn_s)
 
 
+TEXT = ["One", " two,", " three", " four", " five", " six."]
+
+
+async def written(pieces: Sequence[str] = TEXT, every_ms: float = 0.0) -> AsyncIterator[str]:
+    for piece in pieces:
+        await asyncio.sleep(every_ms / 1000)
+        yield piece
+
+
+async def opened(engine: FallbackEngine, **parameters: str) -> Any:
+    await engine.load()
+    return await engine.open_session(SessionContext("s", parameters))
+
+
+async def say(session: Any, pieces: Sequence[str] = TEXT, every_ms: float = 0.0) -> list[SpeechChunk]:
+    return [chunk async for chunk in session.synthesize(written(pieces, every_ms))]
+
+
+def spoken(chunks: Sequence[SpeechChunk]) -> str:
+    return " ".join(span.text for chunk in chunks for span in chunk.spans)
+
+
+def duration_ms(chunks: Sequence[SpeechChunk]) -> float:
+    return sum(chunk.audio.duration_ms for chunk in chunks)
+
+
 @dataclass
 class Kit:
     """The names above, for tests in this folder: importlib mode has no import path between test files."""
@@ -244,6 +271,12 @@ class Kit:
     member = staticmethod(member)
     in_a_list = staticmethod(in_a_list)
     now_ms = staticmethod(now_ms)
+    text = TEXT
+    written = staticmethod(written)
+    opened = staticmethod(opened)
+    say = staticmethod(say)
+    spoken = staticmethod(spoken)
+    duration_ms = staticmethod(duration_ms)
 
     @staticmethod
     def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -256,6 +289,27 @@ class Kit:
 
         with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
             return runner.run(all_of_it())
+
+    @classmethod
+    def replies(
+        cls, *engines: Engine | Member, count: int = 1, pause_s: float = 0.0, session_count: int = 1
+    ) -> tuple[list[list[SpeechChunk]], FallbackEngine]:
+        """The chunks of `count` replies, each in the session of its turn; and the engine, closed."""
+
+        async def speak() -> tuple[list[list[SpeechChunk]], FallbackEngine]:
+            engine = in_a_list(*engines)
+            await engine.load()
+            sessions: list[Any] = [await engine.open_session(SessionContext(str(n))) for n in range(session_count)]
+            said = []
+            for index in range(count):
+                said.append(await say(sessions[index % session_count]))
+                await asyncio.sleep(pause_s)
+            for session in sessions:
+                await session.close()
+            await engine.close()
+            return said, engine
+
+        return cls.run(speak)
 
 
 @pytest.fixture

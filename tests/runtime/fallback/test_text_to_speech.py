@@ -1,61 +1,16 @@
-"""Voices that take over from each other, before and in the middle of a reply."""
+"""Voices that take over from each other before anything was heard."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from vivavoce_api import ClientError, EngineBusyError, EngineError, SessionContext
 
-TEXT = ["One", " two,", " three", " four", " five", " six."]
-
-
-async def written(pieces=TEXT, every_ms=0.0):
-    for piece in pieces:
-        await asyncio.sleep(every_ms / 1000)
-        yield piece
-
-
-async def opened(engine, **parameters):
-    await engine.load()
-    return await engine.open_session(SessionContext("s", parameters))
-
-
-async def say(session, pieces=TEXT, every_ms=0.0):
-    return [chunk async for chunk in session.synthesize(written(pieces, every_ms))]
-
-
-def spoken(chunks):
-    return " ".join(span.text for chunk in chunks for span in chunk.spans)
-
-
-def duration_ms(chunks):
-    return sum(chunk.audio.duration_ms for chunk in chunks)
-
-
-def replies(kit, *engines, count=1, pause_s=0.0, session_count=1):
-    """The chunks of `count` replies, each in the session of its turn; and the engine, closed."""
-
-    async def speak():
-        engine = kit.in_a_list(*engines)
-        await engine.load()
-        sessions = [await engine.open_session(SessionContext(str(n))) for n in range(session_count)]
-        said = []
-        for index in range(count):
-            said.append(await say(sessions[index % session_count]))
-            await asyncio.sleep(pause_s)
-        for session in sessions:
-            await session.close()
-        await engine.close()
-        return said, engine
-
-    return kit.run(speak)
-
 
 def test_without_a_fault_only_the_first_is_asked(kit):
     one, other = kit.voice("one"), kit.voice("other")
-    (chunks,), engine = replies(kit, one, other)
-    assert spoken(chunks) == "One two, three four five six."
+    (chunks,), engine = kit.replies(one, other)
+    assert kit.spoken(chunks) == "One two, three four five six."
     assert (len(one.calls), other.calls, other.opened) == (1, [], [])
     assert engine.members.takeovers == []
     assert one.is_closed
@@ -64,9 +19,9 @@ def test_without_a_fault_only_the_first_is_asked(kit):
 
 def test_one_that_fails_at_once_is_followed_by_the_next_with_the_whole_text(kit):
     one, other = kit.voice("one", [kit.broken]), kit.voice("other")
-    (chunks,), engine = replies(kit, one, other)
-    assert spoken(chunks) == "One two, three four five six."
-    assert "".join(other.heard) == "".join(TEXT)
+    (chunks,), engine = kit.replies(one, other)
+    assert kit.spoken(chunks) == "One two, three four five six."
+    assert "".join(other.heard) == "".join(kit.text)
     assert engine.members.takeovers == [{"from": "one", "to": "other", "reason": "error", "count": 1}]
 
 
@@ -81,14 +36,14 @@ def test_text_that_was_read_before_the_failure_is_said(kit):
         yield
 
     one.speak = reads_and_fails
-    (chunks,), _ = replies(kit, one, other)
+    (chunks,), _ = kit.replies(one, other)
     assert len(one.heard) == 3
-    assert spoken(chunks) == "One two, three four five six."
+    assert kit.spoken(chunks) == "One two, three four five six."
 
 
 def test_a_plugin_that_raises_what_it_should_not_is_followed_too(kit, caplog):
-    (chunks,), _ = replies(kit, kit.voice("one", [KeyError("x")]), kit.voice("other"))
-    assert spoken(chunks)
+    (chunks,), _ = kit.replies(kit.voice("one", [KeyError("x")]), kit.voice("other"))
+    assert kit.spoken(chunks)
     assert "one raised" in caplog.text
 
 
@@ -97,8 +52,8 @@ def test_the_deadline_counts_from_the_first_clause_not_from_slow_text(kit):
 
     async def speak():
         engine = kit.in_a_list(kit.member(one, deadline_s=0.5), other)
-        session = await opened(engine)
-        slowly = written(["Tell", " me", " more, ", "please"], every_ms=1000)
+        session = await kit.opened(engine)
+        slowly = kit.written(["Tell", " me", " more, ", "please"], every_ms=1000)
         times = [kit.now_ms() async for _ in session.synthesize(slowly)]
         await session.close()
         await engine.close()
@@ -113,8 +68,8 @@ def test_the_deadline_counts_from_the_first_clause_not_from_slow_text(kit):
 
 
 def test_the_last_hope_has_no_deadline(kit):
-    (chunks,), _ = replies(kit, kit.voice("one", [kit.broken]), kit.voice("other", delay_ms=20_000))
-    assert spoken(chunks)
+    (chunks,), _ = kit.replies(kit.voice("one", [kit.broken]), kit.voice("other", delay_ms=20_000))
+    assert kit.spoken(chunks)
 
 
 def test_text_without_a_word_is_no_fault(kit):
@@ -122,8 +77,8 @@ def test_text_without_a_word_is_no_fault(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        session = await opened(engine)
-        chunks = await say(session, [" ", "\n"], every_ms=5000)
+        session = await kit.opened(engine)
+        chunks = await kit.say(session, [" ", "\n"], every_ms=5000)
         await session.close()
         await engine.close()
         return chunks
@@ -134,7 +89,7 @@ def test_text_without_a_word_is_no_fault(kit):
 
 def test_a_failed_one_rests_is_tried_again_and_comes_back(kit):
     one, other = kit.voice("one", [kit.broken, kit.broken]), kit.voice("other")
-    _, engine = replies(kit, one, other, count=9, pause_s=0.9)
+    _, engine = kit.replies(one, other, count=9, pause_s=0.9)
     # Replies begin at 0, 1000, 2000 ... ms: the rest of 2 s ends at 2000, the second one of 4 s at 6000 ms.
     assert one.calls == [0, 2000, 6000, 7000, 8000]
     assert other.calls == [0, 1000, 2000, 3000, 4000, 5000]
@@ -149,9 +104,9 @@ def test_while_one_conversation_tries_it_the_others_do_not(kit):
         engine = kit.in_a_list(kit.member(one, deadline_s=1.0), other)
         await engine.load()
         sessions = [await engine.open_session(SessionContext(str(n))) for n in range(3)]
-        await say(sessions[0])
+        await kit.say(sessions[0])
         await asyncio.sleep(5)
-        await asyncio.gather(*(say(session) for session in sessions))
+        await asyncio.gather(*(kit.say(session) for session in sessions))
         for session in sessions:
             await session.close()
         states = engine.members.states()
@@ -170,15 +125,15 @@ def test_where_all_rest_the_first_is_asked_rather_than_nobody(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        session = await opened(engine)
+        session = await kit.opened(engine)
         with pytest.raises(EngineError, match="it broke"):
-            await say(session)
-        chunks = await say(session)
+            await kit.say(session)
+        chunks = await kit.say(session)
         await session.close()
         await engine.close()
         return chunks
 
-    assert spoken(kit.run(speak))
+    assert kit.spoken(kit.run(speak))
     assert (len(one.calls), len(other.calls)) == (2, 1)
 
 
@@ -187,14 +142,14 @@ def test_a_full_one_is_passed_over_without_a_rest_and_asked_again_soon(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        first = await opened(engine)
+        first = await kit.opened(engine)
         second = await engine.open_session(SessionContext("second"))
-        await say(second)
-        assert spoken(await say(first))
+        await kit.say(second)
+        assert kit.spoken(await kit.say(first))
         assert (len(one.calls), one.asked) == (1, 2)
         one.opened.clear()
         await asyncio.sleep(2)
-        await say(second)
+        await kit.say(second)
         await asyncio.gather(first.close(), second.close())
         states = engine.members.states()
         await engine.close()
@@ -210,13 +165,13 @@ def test_one_that_keeps_a_conversation_waiting_while_it_serves_another_is_busy_a
 
     async def speak():
         engine = kit.in_a_list(kit.member(one, deadline_s=1.0), other)
-        first = await opened(engine)
+        first = await kit.opened(engine)
         second = await engine.open_session(SessionContext("second"))
-        long = asyncio.create_task(say(first, ["This is a clause, ", "and another", " one"], every_ms=1000))
+        long = asyncio.create_task(kit.say(first, ["This is a clause, ", "and another", " one"], every_ms=1000))
         await asyncio.sleep(1.5)
-        await say(second)
+        await kit.say(second)
         states = engine.members.states()
-        assert spoken(await long)
+        assert kit.spoken(await long)
         await asyncio.gather(first.close(), second.close())
         takeovers = engine.members.takeovers
         await engine.close()
@@ -248,15 +203,15 @@ def test_each_is_told_its_own_parameters_and_one_that_refuses_them_later_is_left
 
     async def speak():
         engine = kit.in_a_list(kit.member(one, parameters=("speed",)), kit.member(picky, parameters=("tone",)), last)
-        session = await opened(engine, speed="2", tone="high", other="x")
-        chunks = [await say(session), await say(session)]
+        session = await kit.opened(engine, speed="2", tone="high", other="x")
+        chunks = [await kit.say(session), await kit.say(session)]
         await session.close()
         states = engine.members.states()
         await engine.close()
         return chunks, states
 
     chunks, states = kit.run(speak)
-    assert all(spoken(reply) for reply in chunks)
+    assert all(kit.spoken(reply) for reply in chunks)
     assert one.opened[0].parameters == {"speed": "2"}
     assert last.opened[0].parameters == {}
     assert picky.asked == 1
@@ -278,67 +233,6 @@ def test_a_refused_parameter_is_the_clients_error(kit):
     assert [state["state"] for state in kit.run(speak)] == ["ready", "ready"]
 
 
-@pytest.mark.parametrize("chunks_before", [1, 2, 3, 4])
-@pytest.mark.parametrize("second", ["words", "clauses"])
-def test_in_the_middle_the_next_goes_on_with_what_was_not_said(kit, chunks_before, second):
-    one = kit.voice("one", [(chunks_before, kit.broken)])
-    other = kit.voice("other", spans=second)
-    (chunks,), engine = replies(kit, one, other)
-    assert spoken(chunks) == "One two, three four five six."
-    whole_words = chunks_before // 2
-    assert "".join(other.heard).split() == "".join(TEXT).split()[whole_words:]
-    # A word that was cut off is said again.
-    assert duration_ms(chunks) == 1200 + 100 * (chunks_before % 2)
-    spans = [span for chunk in chunks for span in chunk.spans]
-    assert [span.start_ms for span in spans] == sorted(span.start_ms for span in spans)
-    assert spans[-1].end_ms == duration_ms(chunks)
-    assert engine.members.takeovers[0]["reason"] == "error"
-
-
-def test_a_clause_that_was_cut_off_is_begun_again(kit):
-    one, other = kit.voice("one", [(9, kit.broken)], spans="clauses"), kit.voice("other", spans="clauses")
-    (chunks,), _ = replies(kit, one, other)
-    assert "".join(other.heard) == " three four five six."  # of which the first had said 500 of 800 ms
-    assert duration_ms(chunks) == 900 + 800
-    assert spoken(chunks) == "One two, three four five six."
-
-
-def test_spans_that_do_not_spell_the_text_tell_nothing(kit):
-    one, other = kit.voice("one", [(2, kit.broken)]), kit.voice("other")
-
-    async def spell_otherwise(text):
-        async for chunk in speak(text):
-            spans = tuple(replace(span, text=span.text.upper()) for span in chunk.spans)
-            yield replace(chunk, spans=spans)
-
-    speak, one.speak = one.speak, spell_otherwise
-    with pytest.raises(EngineError, match="it broke"):
-        replies(kit, one, other)
-    assert other.calls == []
-
-
-def test_the_rest_comes_at_the_sample_rate_of_the_beginning(kit):
-    one, other = kit.voice("one", [(4, kit.broken)], rate_hz=24_000), kit.voice("other", rate_hz=16_000)
-    (chunks,), _ = replies(kit, one, other)
-    assert {chunk.audio.sample_rate_hz for chunk in chunks} == {24_000}
-    assert duration_ms(chunks) == pytest.approx(1200, abs=1)
-    assert all(chunk.audio.samples for chunk in chunks)
-    assert spoken(chunks) == "One two, three four five six."
-
-
-def test_another_sample_rate_from_the_start_is_left_as_it_is(kit):
-    (chunks,), _ = replies(kit, kit.voice("one", [kit.broken], rate_hz=24_000), kit.voice("other", rate_hz=16_000))
-    assert {chunk.audio.sample_rate_hz for chunk in chunks} == {16_000}
-
-
-@pytest.mark.parametrize("spans", [("none", "words"), ("words", "none")])
-def test_in_the_middle_without_spans_the_failure_comes_through(kit, spans):
-    one, other = kit.voice("one", [(2, kit.broken)], spans=spans[0]), kit.voice("other", spans=spans[1])
-    with pytest.raises(EngineError, match="it broke"):
-        replies(kit, one, other)
-    assert other.calls == []
-
-
 def test_an_error_of_the_text_is_nobodys_fault(kit):
     one, other = kit.voice("one"), kit.voice("other")
 
@@ -348,7 +242,7 @@ def test_an_error_of_the_text_is_nobodys_fault(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        session = await opened(engine)
+        session = await kit.opened(engine)
         with pytest.raises(LookupError):
             [chunk async for chunk in session.synthesize(broken_text())]
         await session.close()
@@ -366,8 +260,8 @@ def test_cancelling_closes_what_runs_and_blames_nobody(kit, fault):
 
     async def speak():
         engine = kit.in_a_list(kit.member(one, deadline_s=30), other)
-        session = await opened(engine)
-        task = asyncio.create_task(say(session, every_ms=300))
+        session = await kit.opened(engine)
+        task = asyncio.create_task(kit.say(session, every_ms=300))
         await asyncio.sleep(1)
         assert one.running == 1
         task.cancel()
@@ -387,14 +281,14 @@ def test_one_that_was_tried_by_a_call_that_was_cancelled_is_tried_again(kit):
 
     async def speak():
         engine = kit.in_a_list(kit.member(one, deadline_s=30), other)
-        session = await opened(engine)
-        await say(session)
+        session = await kit.opened(engine)
+        await kit.say(session)
         await asyncio.sleep(2)
-        task = asyncio.create_task(say(session))
+        task = asyncio.create_task(kit.say(session))
         await asyncio.sleep(1)
         task.cancel()
         await asyncio.wait([task])
-        await say(session)
+        await kit.say(session)
         await session.close()
         await engine.close()
 
@@ -408,21 +302,13 @@ def test_a_pause_in_the_text_after_the_first_chunk_is_no_fault(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        session = await opened(engine)
-        chunks = await say(session, ["One long clause, ", "two, ", "three"], every_ms=5000)
+        session = await kit.opened(engine)
+        chunks = await kit.say(session, ["One long clause, ", "two, ", "three"], every_ms=5000)
         await session.close()
         await engine.close()
         return chunks
 
-    assert spoken(kit.run(speak)) == "One long clause, two, three"
-    assert other.calls == []
-
-
-def test_a_text_that_was_too_long_to_keep_cannot_be_taken_over(kit, monkeypatch):
-    monkeypatch.setattr("vivavoce.fallback.text_to_speech.MAX_TEXT_CHARS", 10)
-    one, other = kit.voice("one", [(8, kit.broken)]), kit.voice("other")
-    with pytest.raises(EngineError, match="it broke"):
-        replies(kit, one, other)
+    assert kit.spoken(kit.run(speak)) == "One long clause, two, three"
     assert other.calls == []
 
 
@@ -431,8 +317,8 @@ def test_cancelling_after_a_takeover_closes_what_runs(kit):
 
     async def speak():
         engine = kit.in_a_list(one, other)
-        session = await opened(engine)
-        stream = session.synthesize(written(every_ms=300))
+        session = await kit.opened(engine)
+        stream = session.synthesize(kit.written(every_ms=300))
         await anext(stream)
         assert other.running == 1
         await stream.aclose()

@@ -1,0 +1,78 @@
+"""Conversations in which the language model reads along: whether the words are all that the user has to say."""
+
+import pytest
+
+from vivavoce_api import UserTranscript
+
+ONE_TURN = (("silence", 400), ("voice", 1000), ("silence", 6000))
+VOICE_ENDS_MS = 1400
+
+
+def transcripts(client):
+    return [item.text for item in client.of(UserTranscript) if item.final]
+
+
+def test_a_sure_turn_is_answered_within_a_fifth_of_a_second_and_a_bit(stage, audio_times):
+    stage.reads_along({"hello there": 0.95})
+    client = stage.play(*ONE_TURN)
+    assert transcripts(client) == ["hello there"]
+    # 120 ms of silence at least, judged in windows of 32 ms; the work of 30 + 25 + 74 ms ran meanwhile
+    assert 120 <= audio_times(client)[0] - VOICE_ENDS_MS <= 240
+    assert stage.said == [("user", "hello there"), ("assistant", "One two three four five six seven eight.")]
+
+
+def test_words_that_sound_complete_are_answered_while_the_voice_fades(stage, audio_times):
+    stage.stt.turns = [[("hello", 500), ("there", 800)]]
+    stage.stt.partial_every_ms = 100
+    stage.reads_along({"hello there": 0.95})
+    client = stage.play(*ONE_TURN)
+    assert len(stage.llm.asked) == 1, "the voice's last 200 ms did not end it"
+    assert stage.llm.asked[0][0] < VOICE_ENDS_MS
+    assert stage.tally.speculations_wasted == 0
+    assert audio_times(client)[0] > VOICE_ENDS_MS + 100
+
+
+def test_a_voice_that_does_not_fade_ends_what_was_begun_for_it(stage, audio_times):
+    stage.stt.turns = [[("hello", 300), ("there", 1800)]]
+    stage.stt.partial_every_ms = 100
+    stage.llm.token_ms = 100
+    stage.reads_along({"hello": 0.95})
+    client = stage.play(("silence", 400), ("voice", 2000), ("silence", 3000))
+    assert transcripts(client) == ["hello there"]
+    begun_ms = stage.llm.asked[0][0]
+    assert begun_ms < 1000
+    assert stage.llm.aborted_at[0] <= begun_ms + 250 + 64
+
+
+def test_words_that_are_complete_end_a_turn_that_sounded_open(stage, audio_times):
+    stage.detector.probabilities = [0.05]
+    slow = audio_times(stage.play(*ONE_TURN))[0]
+    stage.detector.looks = 0
+    reader = stage.reads_along({"hello there": 0.95})
+    stage.llm.asked.clear()
+    quick = audio_times(stage.play(*ONE_TURN))[0]
+    assert quick < slow - 300
+    assert reader.asked == ["hello there"]
+
+
+def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(stage, make_client):
+    client = make_client(ONE_TURN)
+    stage.reads_along({"hello there": 0.1})
+    stage.changes = {"serial_model": True}
+    stage.play(client=client)
+    together = stage.llm.asked[0][0]
+    stage.changes = {}
+    stage.llm.asked.clear()
+    stage.play(client=make_client(ONE_TURN))
+    assert together == pytest.approx(stage.llm.asked[0][0] + 30, abs=5)
+
+
+def test_words_that_are_unlikely_to_be_the_last_are_answered_only_in_a_pause(stage, make_client):
+    def asked_at(probability):
+        stage.llm.asked.clear()
+        stage.reads_along({"hello there": probability})
+        stage.changes = {"serial_model": True}
+        stage.play(client=make_client(ONE_TURN))
+        return stage.llm.asked[0][0]
+
+    assert asked_at(0.001) > asked_at(0.1)
