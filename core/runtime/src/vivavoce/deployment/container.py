@@ -30,6 +30,9 @@ EARLY_WAIT_S = 60.0
 DRAIN_S = 25.0
 """How long conversations may go on once the server stops; hosts end a container some 30 s after they ask for it."""
 
+CANCEL_S = 2.0
+"""How long those that are cut off may take to end before the engines are closed under them."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -114,8 +117,10 @@ class Service:
         self._host.draining = True
         if self._conversations:
             await asyncio.wait(self._conversations, timeout=self._drain_s)
-        for conversation in self._conversations:
-            conversation.cancel()
+        if self._conversations:
+            for conversation in self._conversations:
+                conversation.cancel()
+            await asyncio.wait(self._conversations, timeout=CANCEL_S)
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
