@@ -10,6 +10,7 @@ from benchmarks.peers.options import LIVEKIT, PIPECAT, WHISPER_COMPUTE_TYPE
 VIVAVOCE: dict[str, dict[str, Any]] = {
     "eager": {"turn": {"style": "eager"}},
     "balanced": {"turn": {"style": "balanced"}},
+    "patient": {"turn": {"style": "patient"}},
     # As the peers do it, no language model judges whether the words are complete.
     "sound": {"turn": {"style": "balanced"}, "completeness": None},
 }
