@@ -68,8 +68,8 @@ class Style:
 
 
 STYLES = (
-    Style("eager", 96, 700, 0.12, ("splice",)),
-    Style("balanced", 160, 800, 0.04, ("splice",)),
+    Style("eager", 145, 700, 0.12, ("splice",)),
+    Style("balanced", 310, 800, 0.04, ("splice",)),
     Style("patient", 500, 1200, 0.008, ("splice", "pause")),
 )
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)

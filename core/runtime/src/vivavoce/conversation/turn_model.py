@@ -30,7 +30,7 @@ SLOPE_SCALE = (0.75, 2.0)
 class Signals:
     """What is known about a silence. Probabilities are 0 to 1; None: this agent has no such signal.
 
-    `audio`: the turn detector's, looked at once, at 64 ms of silence. `text`: the language model's, for the words so
+    `audio`: the turn detector's, shown the turn and 64 ms of silence. `text`: the language model's, for the words so
     far without punctuation at their end. `silence_ms`: since the last voiced window. `pauses_ms`: pauses of 200 ms
     and more after which this person went on, in this conversation.
     """
@@ -71,8 +71,8 @@ AUDIO_ALONE = Weights(intercept=-0.181, audio=0.167, text=0.0)
 TEXT_ALONE = Weights(intercept=1.793, audio=0.0, text=0.876)
 
 STYLES = {
-    "eager": Style(min_ms=96, max_ms=700, bar_both=1.0, bar_audio=2.4, bar_text=1.15, blind_ms=400),
-    "balanced": Style(min_ms=160, max_ms=800, bar_both=2.6, bar_audio=2.7, bar_text=2.75, blind_ms=700),
+    "eager": Style(min_ms=145, max_ms=700, bar_both=0.95, bar_audio=2.4, bar_text=1.1, blind_ms=400),
+    "balanced": Style(min_ms=310, max_ms=800, bar_both=2.45, bar_audio=2.7, bar_text=2.55, blind_ms=700),
     "patient": Style(min_ms=500, max_ms=1200, bar_both=4.35, bar_audio=3.0, bar_text=4.2, blind_ms=1000),
 }
 

@@ -56,7 +56,7 @@ class Turn(Section):
     backchannels: list[Backchannel] = Field(default=list(BACKCHANNELS), max_length=200)
     """What a listener says without wanting the floor; alone, these words do not interrupt the agent."""
 
-    max_speculations: int = Field(default=16, ge=0, le=100)
+    max_speculations: int = Field(default=32, ge=0, le=100)
     """Replies that may be prepared and thrown away in one turn; 0 waits for the end of the turn."""
 
     voice_threshold: float = Field(default=0.5, gt=0, lt=1)
