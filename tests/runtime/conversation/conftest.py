@@ -92,9 +92,11 @@ class Vad(Session):
 class Detector(Session):
     probabilities: list[float]
     looks: int = 0
+    shown: AudioChunk | None = None
 
     async def probability(self, turn: AudioChunk) -> float:
         self.looks += 1
+        self.shown = turn
         await asyncio.sleep(0.020)
         return self.probabilities[min(self.looks, len(self.probabilities)) - 1]
 

@@ -206,3 +206,11 @@ def test_a_session_has_a_length(stage):
     stage.changes = {"max_session_s": 2}
     client = stage.play(*ONE_TURN)
     assert "time is up" in client.of(ErrorNotice)[-1].message
+
+
+def test_the_detector_is_asked_once_and_shown_the_beginning_of_the_silence(stage):
+    stage.play(("silence", 400), ("voice", 600), ("silence", 150), ("voice", 600), ("silence", 3000))
+    assert stage.detector.looks == 1, "150 ms are a closure within a word"
+    shown = stage.detector.shown
+    silence = len(shown.pcm) - len(shown.pcm.rstrip(b"\0"))
+    assert silence / 2 / shown.sample_rate_hz * 1000 == pytest.approx(139, abs=1)

@@ -13,14 +13,15 @@ from vivavoce_api import AudioChunk, TurnDetectorSession, VivavoceError
 
 logger = logging.getLogger(__name__)
 
-# The turn detector looks once, at this silence: later looks rank no better (benchmarks/turn_policy). Shorter silences
-# are the closures within words, and a look takes 50-100 ms of a core: one that is wasted delays the next.
-LOOK_MS = 64.0
-# Where the words are judged too, they usually settle it before this; the look is kept for the doubtful silences.
-LOOK_AFTER_WORDS_MS = 128.0
+# The turn detector looks once, at this silence: later than the closures within words, of which each look would take
+# 50-100 ms of a core, and sooner than any wait that needs its answer.
+LOOK_MS = 200.0
 # The model of turn_model.py counts silence from the last voiced window of the voice activity model, which stands so
 # much later, on average, than the end of the voice by its level (benchmarks/turn_policy/README.md).
 MODEL_LAG_MS = 75.0
+# What it is shown of the silence: as much as in the recordings that the model was fitted to, where it had seen 64 ms.
+# More ranks no better (benchmarks/turn_policy).
+SHOWN_SILENCE_MS = MODEL_LAG_MS + 64.0
 # While the surest signal is still being asked for, nothing is decided; but not for ever.
 PENDING_MS = 300.0
 
@@ -84,8 +85,7 @@ class Judge:
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
         """Ask the turn detector, once the silence is long enough."""
-        look_ms = LOOK_MS if self._completeness is None else LOOK_AFTER_WORDS_MS
-        if self._detector is not None and silence_ms >= look_ms and not self._looked:
+        if self._detector is not None and silence_ms >= LOOK_MS and not self._looked:
             self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 

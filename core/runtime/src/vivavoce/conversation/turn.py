@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from vivavoce.conversation.judge import Completeness, Judge
+from vivavoce.conversation.judge import SHOWN_SILENCE_MS, Completeness, Judge
 from vivavoce.conversation.turn_model import Style
 from vivavoce.conversation.words import same_words
 from vivavoce_api import (
@@ -249,8 +249,11 @@ class UserTurn:
                 self.flush()
 
     def _recent_audio(self) -> AudioChunk:
+        """What the turn detector is shown."""
+        unshown_ms = max(0.0, self.audio_ms - self.voiced_end_ms - SHOWN_SILENCE_MS)
+        end = len(self._recent) - int(unshown_ms * self._rate_hz / 1000) * 2
         limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
-        return AudioChunk(bytes(self._recent[-limit:]), self._rate_hz)
+        return AudioChunk(bytes(self._recent[max(0, end - limit) : end]), self._rate_hz)
 
     async def _end_audio(self, transcribing: asyncio.Task[None]) -> None:
         self._finish()
