@@ -30,7 +30,7 @@ tts: {{plugin: simulated}}
 def talk(tmp_path: Path, load_or_skip: Any) -> Any:
     """The result of `vivavoce talk` with an agent that has simulated engines and `more` in its file."""
     script = tmp_path / "script.json"
-    script.write_text('[[{"word": "Go.", "end_ms": 3000}]]')
+    script.write_text('[[{"word": "Go.", "end_ms": 3000}], [{"word": "Stay.", "end_ms": 3000}]]')
 
     def invoke(question: Path, *arguments: object, more: str = "") -> Any:
         agent = tmp_path / "echo.yaml"
@@ -72,3 +72,23 @@ def test_a_reply_that_cannot_be_written_is_told_before_anything_loads(talk, tmp_
     result = talk(CLIP, "--out", tmp_path / "no" / "reply.wav")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: {tmp_path / 'no' / 'reply.wav'}: can't be written: there is no folder")
+
+
+@pytest.mark.slow
+def test_parameters_are_told_as_a_clients(talk):
+    result = talk(CLIP, "--parameter", "script_from=1", "--timeline")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("heard  Stay.")
+
+
+@pytest.mark.parametrize(("parameter", "words"), [("script_from", "is not NAME=VALUE"), ("=1", "is not NAME=VALUE")])
+def test_a_parameter_without_a_name_or_a_value_is_told(talk, parameter, words):
+    result = talk(CLIP, "-p", parameter)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_a_parameter_that_an_engine_refuses_is_told(talk):
+    result = talk(CLIP, "-p", "script_from=first")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "error: script_from must be a whole number from 0 to 999999"

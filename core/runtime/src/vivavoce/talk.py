@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,18 +43,21 @@ class TalkResult:
     stages_ms: dict[str, float]
 
 
-async def hold_turn(agent: Agent, question: Path, out: Path | None = None) -> TalkResult:
+async def hold_turn(
+    agent: Agent, question: Path, out: Path | None = None, parameters: Mapping[str, str] | None = None
+) -> TalkResult:
     """Say `question` to a loaded agent and wait for the end of its reply; write the reply's sound to `out`.
 
-    Raises `ConfigurationError` for a file without speech, `EngineError` when the turn fails. Cancelling ends
-    the conversation.
+    `parameters` are those that a client has in its address. Raises `ConfigurationError` for a file without speech,
+    `ClientError` for a parameter that an engine refuses, `EngineError` when the turn fails. Cancelling ends the
+    conversation.
     """
     audio = await asyncio.to_thread(read_audio, question)
     voiced_until_ms = last_voiced_ms(audio)
     if not voiced_until_ms:
         raise ConfigurationError(f"{question} holds nothing but silence")
     speaker = _Speaker(audio, greeted=agent.definition.greeting is None)
-    await agent.converse(speaker, {})
+    await agent.converse(speaker, parameters or {})
     if speaker.error is not None:
         raise EngineError(speaker.error.message, retryable=speaker.error.retryable)
     if speaker.latency is None or speaker.audible_at is None:

@@ -35,6 +35,16 @@ def talk(
         Path | None, typer.Option("--out", metavar="WAV", help="Write the agent's reply here.", dir_okay=False)
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Draw which stage worked when.")] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="What a client would say in the address, such as voice=anna. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Say a recorded question to an agent, in real time, and show what it heard, its reply, and where the time went.
 
@@ -48,13 +58,25 @@ def talk(
     quieten_libraries()
     if reply is not None and not reply.parent.is_dir():
         raise ConfigurationError(f"{reply}: can't be written: there is no folder {reply.parent}")
+    parameters = _parameters(parameter or [])
     definition = read_agent(agent)
-    show_result(asyncio.run(_talk(definition, question, reply)), output_console(), with_timeline=timeline)
+    result = asyncio.run(_talk(definition, question, reply, parameters))
+    show_result(result, output_console(), with_timeline=timeline)
     if reply is not None:
         output_console().print(Text(f"The reply's sound is in {reply}."))
 
 
-async def _talk(definition: AgentDefinition, question: Path, reply: Path | None) -> TalkResult:
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise typer.BadParameter(f"'{name}{equals}' is not NAME=VALUE", param_hint="--parameter")
+    return {name: value for name, _, value in pairs}
+
+
+async def _talk(
+    definition: AgentDefinition, question: Path, reply: Path | None, parameters: dict[str, str]
+) -> TalkResult:
     from vivavoce.agent import Agent
     from vivavoce.talk import hold_turn
 
@@ -62,7 +84,7 @@ async def _talk(definition: AgentDefinition, question: Path, reply: Path | None)
     try:
         with LoadingDisplay(error_console(), engine_labels(definition)) as display:
             await agent.load(display)
-        return await hold_turn(agent, question, reply)
+        return await hold_turn(agent, question, reply, parameters)
     finally:
         await agent.close()
 
