@@ -79,6 +79,7 @@ def test_parameters_are_told_as_a_clients(talk):
     result = talk(CLIP, "--parameter", "script_from=1", "--timeline")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("heard  Stay.")
+    assert result.stdout.splitlines()[-1] == "stt, llm, tts SIMULATED"
 
 
 @pytest.mark.parametrize(("parameter", "words"), [("script_from", "is not NAME=VALUE"), ("=1", "is not NAME=VALUE")])

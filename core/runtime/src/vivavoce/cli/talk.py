@@ -62,8 +62,22 @@ def talk(
     definition = read_agent(agent)
     result = asyncio.run(_talk(definition, question, reply, parameters))
     show_result(result, output_console(), with_timeline=timeline)
+    for pretended, sections in _pretenders(definition).items():
+        output_console().print(Text(f"{', '.join(sections)} {pretended}", "bold"))
     if reply is not None:
         output_console().print(Text(f"The reply's sound is in {reply}."))
+
+
+def _pretenders(definition: AgentDefinition) -> dict[str, list[str]]:
+    """The sections whose engines only pretend, by the way in which they do."""
+    from vivavoce.bench.engines import pretence
+    from vivavoce.engines import one_by_one
+
+    found: dict[str, list[str]] = {}
+    for section, choice in one_by_one(definition).items():
+        if (pretended := pretence(choice)) is not None:
+            found.setdefault(pretended, []).append(section)
+    return found
 
 
 def _parameters(given: list[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ called so in every table.
 from vivavoce.bench.engines.hearing import measure_hearing
 from vivavoce.bench.engines.machine import machine
 from vivavoce.bench.engines.model import measure_model
-from vivavoce.bench.engines.naming import engine_name
+from vivavoce.bench.engines.naming import engine_name, pretence
 from vivavoce.bench.engines.published import PUBLISHED, published_table
 from vivavoce.bench.engines.report import EngineReport, Line
 from vivavoce.bench.engines.results import write_results
@@ -28,6 +28,7 @@ __all__ = [
     "measure_hearing",
     "measure_model",
     "measure_voice",
+    "pretence",
     "published_table",
     "report_cells",
     "rich_table",
