@@ -54,8 +54,11 @@ class Engines:
             async with asyncio.TaskGroup() as group:
                 for section, choice in self.choices.items():
                     group.create_task(self._load_one(section, choice, progress, max_turn_s))
-        except* VivavoceError as failures:
-            raise failures.exceptions[0] from None
+        except ExceptionGroup as failures:  # not `except*`: before 3.11.4 it wraps what is raised in it
+            for error in failures.exceptions:
+                if isinstance(error, VivavoceError):
+                    raise error from None
+            raise
 
     async def _load_one(self, section: str, choice: Choice, progress: LoadProgress, max_turn_s: float) -> None:
         if choice.fallbacks:

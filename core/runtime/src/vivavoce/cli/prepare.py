@@ -54,5 +54,8 @@ async def _prepare_all(definition: AgentDefinition, display: LoadingDisplay, reb
         async with asyncio.TaskGroup() as group:
             for section, choice in choices.items():
                 group.create_task(prepare_choice(section, choice, display))
-    except* VivavoceError as failures:
-        raise failures.exceptions[0] from None
+    except ExceptionGroup as failures:  # not `except*`: before 3.11.4 it wraps what is raised in it
+        for error in failures.exceptions:
+            if isinstance(error, VivavoceError):
+                raise error from None
+        raise

@@ -87,8 +87,11 @@ async def _start_all(places: list[Place]) -> None:
         async with asyncio.TaskGroup() as group:
             for place in places:
                 group.create_task(place.start())
-    except* VivavoceError as failures:
-        raise failures.exceptions[0] from None
+    except ExceptionGroup as failures:  # not `except*`: before 3.11.4 it wraps what is raised in it
+        for error in failures.exceptions:
+            if isinstance(error, VivavoceError):
+                raise error from None
+        raise
 
 
 def _facade(kind: Kind, pool: Pool) -> Any:
