@@ -8,10 +8,10 @@ BIN := .venv/bin
 PACKAGES := core/api core/runtime $(wildcard plugins/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock clean
+.PHONY: help setup run test test-fast bench setup-bench lint lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloads, once)
 
@@ -28,11 +28,21 @@ setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloa
 run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/other.yaml]
 	$(BIN)/vivavoce run $(AGENT) --host $(HOST) --port $(PORT)
 
-test: setup lint  ## everything: the linters, all tests with the real embedded models
+test: setup-bench lint  ## everything: the linters, all tests with the real embedded models
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the tests that need no model and no waiting
 	$(BIN)/python -m pytest -m "not slow"
+
+bench: setup-bench  ## how soon it answers: make bench [BENCH="--turns 30 --styles"]
+	$(BIN)/vivavoce bench agents/simulated.yaml $(BENCH)
+
+setup-bench: setup .venv/.benchmarks  ## the model that agents/simulated.yaml asks whether a turn is over (1.1 GB more)
+
+.venv/.benchmarks: .venv/.installed benchmarks/requirements.txt
+	@echo "Installing a larger language model for the benchmarks: 1.1 GB of downloads the first time."
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r benchmarks/requirements.txt
+	@touch $@
 
 lint: setup  ## ruff, pyright, the import layers, the lock
 	$(BIN)/ruff check .
@@ -41,8 +51,9 @@ lint: setup  ## ruff, pyright, the import layers, the lock
 	$(BIN)/lint-imports
 	$(BIN)/python -m pip check --disable-pip-version-check
 
-lock:  ## write requirements.txt anew from the pyproject files (needs uv)
+lock:  ## write both requirements.txt anew from the pyproject files (needs uv)
 	uv lock --quiet
+	uv export --quiet --package vivavoce-llamacpp --extra weights-1-5b --no-dev --no-emit-workspace --format requirements-txt --no-header -o benchmarks/requirements.txt
 	uv export --quiet --all-packages --all-extras --no-extra cuda --no-extra weights-1-5b --all-groups --no-emit-workspace --format requirements-txt --no-header -o requirements.txt
 
 clean:  ## remove .venv

@@ -12,7 +12,7 @@ VIVAVOCE: dict[str, dict[str, Any]] = {
     "balanced": {"turn": {"style": "balanced"}},
     "patient": {"turn": {"style": "patient"}},
     # As the peers do it, no language model judges whether the words are complete.
-    "sound": {"turn": {"style": "balanced"}, "completeness": None},
+    "sound": {"turn": {"style": "balanced"}, "completeness": None, "turn_detector": {"plugin": "smart-turn"}},
 }
 
 

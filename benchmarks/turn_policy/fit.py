@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 HERE = Path(__file__).parent
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
 L2 = 0.02
-SLOPE_MS = 250.0
-"""Wait for each unit of log-odds. From 60 to 300 ms were tried: more shortens the median and lengthens the tail."""
+SLOPE_MS = 200.0
+"""Wait for each unit of log-odds. From 80 to 250 ms were tried: more shortens the median and lengthens the tail."""
 PAUSES_MS = np.arange(300, 701, 20)
 """Mid-sentence pauses that are judged: anything from 300 to 700 ms, equally often."""
 
@@ -68,14 +68,20 @@ class Style:
 
 
 STYLES = (
-    Style("eager", 145, 700, 0.12, ("splice",)),
-    Style("balanced", 310, 800, 0.04, ("splice",)),
+    Style("eager", 100, 700, 0.12, ("splice",)),
+    Style("balanced", 200, 775, 0.04, ("splice",)),
     Style("patient", 500, 1200, 0.008, ("splice", "pause")),
 )
+BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
-AS_USER = "both, as user"
+OTHER_READERS = {
+    "large, as user": "text_as_user",
+    "small": "text_small",
+    "small, as user": "text_small_as_user",
+}
+"""Columns for other ways to get the text signal; the weights are fitted to `text_probability`."""
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
 
 
@@ -91,8 +97,11 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(path: Path, text: str = "text_probability") -> Silences:
-    """The silences of a file, with the column `text` for the text signal; every third sentence is held out."""
+def read(path: Path, text: str = "text_probability", odds: float = 1.0) -> Silences:
+    """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
+
+    Every third sentence is held out.
+    """
     with path.open() as file:
         rows = list(csv.DictReader(file))
     fluent = {(row["source"], row["speaker"]) for row in rows if row["kind"] == "splice"}
@@ -100,13 +109,15 @@ def read(path: Path, text: str = "text_probability") -> Silences:
     def column(name: str) -> Array:
         return np.array([float(row[name] or 0) for row in rows])
 
+    p = column(text)
+
     return Silences(
         kind=np.array([row["kind"] for row in rows]),
         family=np.array([row["speaker"].split("-")[0] for row in rows]),
         held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
         audio=log_odds(column("audio_64"), AUDIO_FLOOR),
-        text=log_odds(column(text), TEXT_FLOOR),
+        text=log_odds(p * odds / (1 - p + p * odds), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
     )
@@ -117,16 +128,21 @@ def log_odds(probability: Array, floor: float) -> Array:
     return np.log((probability + floor) / (1 - probability + floor))
 
 
-def fitted(silences: Silences, names: Sequence[str]) -> Model:
-    """Logistic regression by Newton's method, L2 on the slopes.
+def weighed(silences: Silences) -> tuple[Silences, Array]:
+    """Ends and pauses, and what each weighs.
 
     Ends and pauses weigh the same, and so do the families of voices: a new speaker is like one of them, not like
     the mean of many readings by one.
     """
     chosen = silences.only(silences.over | silences.mid)
-    x = np.column_stack([np.ones(len(chosen.kind)), *(getattr(chosen, name) for name in names)])
     weight = np.array([1 / np.sum(chosen.family == family) for family in chosen.family])
-    weight = weight / np.where(chosen.over, weight[chosen.over].sum(), weight[chosen.mid].sum()) / 2
+    return chosen, weight / np.where(chosen.over, weight[chosen.over].sum(), weight[chosen.mid].sum()) / 2
+
+
+def fitted(silences: Silences, names: Sequence[str]) -> Model:
+    """Logistic regression by Newton's method, L2 on the slopes."""
+    chosen, weight = weighed(silences)
+    x = np.column_stack([np.ones(len(chosen.kind)), *(getattr(chosen, name) for name in names)])
     ridge = L2 * np.diag([0.0] + [1.0] * len(names))
     beta = np.zeros(x.shape[1])
     for _ in range(50):
@@ -166,6 +182,17 @@ def bar_for(silences: Silences, model: Model, style: Style) -> float:
     )
 
 
+def ending_odds(text: str, model: Model, style: Style, bar: float) -> float:
+    """By what to multiply the odds that another reader finds: the most, to 0.1, that keep a style's cut-ins."""
+
+    def share(odds: float) -> float:
+        known = read(HERE / "features.csv", text, odds)
+        learnt = known.only(~known.held_out)
+        return cut_ins(learnt, waits(model.log_odds(learnt), bar, style), style.kinds)
+
+    return max(odds for odds in np.round(np.arange(0.5, 8, 0.1), 1).tolist() if share(odds) <= style.cut_ins)
+
+
 def ranked(silences: Silences, model: Model) -> float:
     """How often an end has higher log-odds than a pause (the area under the curve)."""
     z = model.log_odds(silences)
@@ -186,41 +213,51 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
-def judged(text: str) -> dict[str, Silences]:
+def judged(text: str, odds: float = 1.0) -> dict[str, Silences]:
     """What the fit is judged on, with this column for the text signal."""
-    known = read(HERE / "features.csv", text)
-    real = {path.stem: read(path, text) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+    known = read(HERE / "features.csv", text, odds)
+    real = {path.stem: read(path, text, odds) for path in (HERE / "clips.csv", HERE / "reader.csv")}
     return {"held out": known.only(known.held_out)} | real
+
+
+def areas(model: Model, judges: dict[str, Silences]) -> str:
+    """How well ends are told from pauses, for each of the judges."""
+    return ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in judges.items())
 
 
 def main() -> None:
     """Fit and judge."""
     known = read(HERE / "features.csv")
-    learnt, judges, as_user = known.only(~known.held_out), judged("text_probability"), judged("text_as_user")
+    learnt, judges = known.only(~known.held_out), judged("text_probability")
     lines, curve = [], []
     for name, signals in SIGNALS.items():
         model = fitted(learnt, signals)
-        areas = ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in judges.items())
-        print(f"{name}: intercept {model.intercept}, weights {model.weights}; ends above pauses: {areas}")
-        for style in STYLES:
-            bar = bar_for(learnt, model, style)
+        print(
+            f"{name}: intercept {model.intercept}, weights {model.weights}; ends above pauses: {areas(model, judges)}"
+        )
+        bars = {style: bar_for(learnt, model, style) for style in STYLES}
+        for style, bar in bars.items():
             print(f"    {style.name}: bar {bar}")
-            for judge, silences in judges.items():
-                cells = row(silences, waits(model.log_odds(silences), bar, style))
-                lines.append(f"| {name} | {style.name} | {judge} | {cells} |")
-            for judge, silences in as_user.items() if name == "both" else ():
-                cells = row(silences, waits(model.log_odds(silences), bar, style))
-                lines.append(f"| {AS_USER} | {style.name} | {judge} | {cells} |")
-        if name == "both":
-            areas = ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in as_user.items())
-            print(f"    {AS_USER}: ends above pauses: {areas}")
+            lines += table(f"{name} | {style.name}", judges, model, style, bar)
         for bar in CURVE_BARS:
-            for judge, silences in judges.items():
-                cells = row(silences, waits(model.log_odds(silences), bar, CURVE))
-                curve.append(f"| {name} | {bar} | {judge} | {cells} |")
-    for heading, table in (("style", lines), ("bar", curve)):
+            curve += table(f"{name} | {bar}", judges, model, CURVE, bar)
+        for reader, column in OTHER_READERS.items() if name == "text" else ():
+            odds = ending_odds(column, model, BALANCED, bars[BALANCED])
+            others = judged(column, odds)
+            print(f"    {reader}: odds times {odds}; ends above pauses: {areas(model, others)}")
+            for style, bar in bars.items():
+                lines += table(f"{name}, {reader} | {style.name}", others, model, style, bar)
+    for heading, rows in (("style", lines), ("bar", curve)):
         print(f"\n| signals | {heading} | judged on | {COLUMNS} |")
-        print("|---|---|---|---|---|---|---|---|", *table, sep="\n")
+        print("|---|---|---|---|---|---|---|---|", *rows, sep="\n")
+
+
+def table(start: str, judges: dict[str, Silences], model: Model, style: Style, bar: float) -> list[str]:
+    """A row for each of the judges."""
+    return [
+        f"| {start} | {judge} | {row(silences, waits(model.log_odds(silences), bar, style))} |"
+        for judge, silences in judges.items()
+    ]
 
 
 if __name__ == "__main__":

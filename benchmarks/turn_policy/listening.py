@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from vivavoce_llamacpp.models import model_path
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.plugin import load as load_language_model
 from vivavoce_pipecat import silero, smart_turn
@@ -64,10 +65,14 @@ class Ears:
 
 
 async def text_probabilities(
-    asked: Sequence[tuple[str, str]], read_as: Literal["user", "assistant"]
+    asked: Sequence[tuple[str, str]], model: str, read_as: Literal["user", "assistant"]
 ) -> dict[tuple[str, str], float]:
-    """The language model's probability that the user's message ends, for pairs of (agent's words, user's words)."""
-    engine = load_language_model(LlamaCppOptions(reads_user_as=read_as), _quiet)
+    """The language model's probability that the user's message ends, for pairs of (agent's words, user's words).
+
+    As the model finds it: named as a file, since the plugin corrects the odds of the models that it knows by name.
+    """
+    file = str(model_path(model, _quiet))
+    engine = load_language_model(LlamaCppOptions(model=file, reads_user_as=read_as), _quiet)
     try:
         session = await engine.open_session(SessionContext("turn-policy"))
         known: dict[tuple[str, str], float] = {}

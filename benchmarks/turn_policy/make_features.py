@@ -29,14 +29,22 @@ CLIP_WORDS = HERE.parents[1] / "agents" / "simulated.json"
 LOOK_MS, LATE_LOOK_MS = 64, 192
 """When smart-turn looks; the late look is for the clips alone, to show that it is not worth its price."""
 CLIP_ROOMS, READER_ROOMS = 3, 2
+LARGE, SMALL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
+READERS = {
+    "text_probability": (LARGE, "assistant"),
+    "text_as_user": (LARGE, "user"),
+    "text_small": (SMALL, "assistant"),
+    "text_small_as_user": (SMALL, "user"),
+}
+"""Who reads the words for each column, and in whose name."""
 
 
 @dataclass
 class Row:
     """One silence.
 
-    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the last two: the
-    text signal, with the words put to the model as the assistant's or as the user's.
+    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the last four: the
+    text signal, by the model of 1.5 B and by the small one, with the words put to it as the assistant's or the user's.
     """
 
     source: str
@@ -51,6 +59,8 @@ class Row:
     audio_192: float | None
     text_probability: float | None = None
     text_as_user: float | None = None
+    text_small: float | None = None
+    text_small_as_user: float | None = None
 
 
 def main() -> None:
@@ -177,16 +187,16 @@ def voiced_part(sound: Sound) -> Sound:
 
 
 def write(path: Path, rows: list[Row]) -> None:
-    """Ask the language model for all texts at once, and save."""
+    """Ask the language models for all texts at once, and save."""
     asked = [(row.agent, row.text) for row in rows]
-    known, as_user = (asyncio.run(text_probabilities(asked, role)) for role in ("assistant", "user"))
+    for column, (model, role) in READERS.items():
+        known = asyncio.run(text_probabilities(asked, model, role))
+        for row in rows:
+            setattr(row, column, round(known[row.agent, row.text], 5))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
         writer.writeheader()
-        for row in rows:
-            row.text_probability = round(known[row.agent, row.text], 5)
-            row.text_as_user = round(as_user[row.agent, row.text], 5)
-            writer.writerow(asdict(row))
+        writer.writerows(asdict(row) for row in rows)
     print(f"{path.name}: {len(rows)} silences")
 
 

@@ -186,6 +186,10 @@ class Reader:
 
     probabilities: dict[str, float]
     asked: list[str] = field(default_factory=list)
+    warmed: list[list[str]] = field(default_factory=list)
+
+    async def warm(self, messages: Sequence[Message]) -> None:
+        self.warmed.append([message.content for message in messages])
 
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
         await asyncio.sleep(0.030)

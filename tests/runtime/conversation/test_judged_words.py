@@ -1,7 +1,10 @@
 """Conversations in which the language model reads along: whether the words are all that the user has to say."""
 
+from dataclasses import replace
+
 import pytest
 
+from vivavoce.conversation.turn_model import STYLES
 from vivavoce_api import UserTranscript
 
 ONE_TURN = (("silence", 400), ("voice", 1000), ("silence", 6000))
@@ -53,6 +56,22 @@ def test_words_that_are_complete_end_a_turn_that_sounded_open(stage, audio_times
     quick = audio_times(stage.play(*ONE_TURN))[0]
     assert quick < slow - 300
     assert reader.asked == ["hello there"]
+
+
+def test_a_model_that_only_judges_reads_the_conversation_before_the_user_goes_on(stage):
+    reader = stage.reads_along({"hello there": 0.95})
+    stage.play(*ONE_TURN)
+    spoken = ["Be brief.", "hello there", "One two three four five six seven eight."]
+    assert reader.warmed == [["Be brief."], spoken]
+
+
+def test_a_voice_that_comes_back_before_its_window_is_full_is_waited_for(stage):
+    stage.reads_along({"hello there": 0.95})
+    stage.stt.turns = [[("hello", 500), ("there", 1000), ("again", 1600)]]
+    stage.changes = {"turn": {"style": replace(STYLES["eager"], min_ms=130)}}
+    # the silence is long enough at 1530 ms; the voice is back at 1500, in a window that is full with the packet of 1540
+    client = stage.play(("silence", 400), ("voice", 1000), ("silence", 100), ("voice", 800), ("silence", 3000))
+    assert transcripts(client) == ["hello there again"]
 
 
 def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(stage, make_client):

@@ -7,6 +7,7 @@ import pytest
 from vivavoce.conversation.heard import heard_text
 from vivavoce.conversation.history import History
 from vivavoce.conversation.loudness import Loudness
+from vivavoce.conversation.sound_clock import SoundClock
 from vivavoce.conversation.voice import Voice, VoiceTracker
 from vivavoce.conversation.words import is_backchannel, same_words
 from vivavoce_api import AudioChunk, Message, SpokenSpan, ToolCall
@@ -36,6 +37,32 @@ def test_loudness_finds_the_end_of_a_sound_within_a_window():
     assert loudness.loud_until_ms(AudioChunk(loud * 512, 16_000)) == 32
     assert loudness.loud_until_ms(AudioChunk(loud * 256 + quiet * 256, 16_000)) == 16
     assert loudness.loud_until_ms(AudioChunk(quiet * 512, 16_000)) == 0
+
+
+def test_a_voice_may_come_back_in_sound_that_is_loud_for_less_than_a_window():
+    loudness = Loudness()
+    quiet, loud = AudioChunk(b"\x05\x00" * 512, 16_000), AudioChunk(b"\x00\x20" * 512, 16_000)
+    loudness.loud_until_ms(loud)
+    assert not loudness.begins_in(loud, 32), "the window was judged, and this goes on"
+    loudness.loud_until_ms(quiet)
+    assert loudness.begins_in(loud, 32)
+    assert not loudness.begins_in(quiet, 32)
+    assert not loudness.begins_in(AudioChunk(b"", 16_000), 32)
+    loudness.loud_until_ms(AudioChunk(quiet.pcm[:768] + loud.pcm[:256], 16_000))
+    assert loudness.begins_in(loud, 32), "of 8 ms at its end no window tells anything"
+
+
+def test_the_arrival_that_was_held_up_least_tells_how_far_the_sound_has_come():
+    clock = SoundClock(32, 100.0)
+    for held_up_ms in (12, 0, 16):  # the second window was full with its packet
+        clock.arrived(32, 100.0 + (clock.arrived_ms + 32 + held_up_ms) / 1000)
+    now = 100.0 + 0.112
+    assert clock.arrived_ms == 96
+    assert clock.ahead_ms(now) == pytest.approx(16)
+    assert clock.at(50) == pytest.approx(100.050)
+    assert clock.counts_on_for_ms(now) == pytest.approx(32 + 20 - 16)
+    assert clock.ahead_ms(now + 5) == 32 + 20, "then it waits for more"
+    assert clock.overdue_ms(now + 5) == pytest.approx(5000)
 
 
 WORDS = [SpokenSpan("One", 0, 300), SpokenSpan("two", 300, 600), SpokenSpan("three.", 600, 900)]

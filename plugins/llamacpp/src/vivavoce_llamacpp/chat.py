@@ -134,6 +134,11 @@ def end_probability(completion: Any) -> float:
     return min(1.0, fsum(exp(one["logprob"]) for one in candidates if ends_message(one["token"])))
 
 
+def rescaled(probability: float, odds: float) -> float:
+    """The probability, 0 to 1, whose odds are `odds` times those of `probability`."""
+    return probability * odds / (1 - probability + probability * odds)
+
+
 def ends_message(token: str) -> bool:
     """Whether a token closes a sentence, a line or the message; special tokens come as empty text."""
     return token == "" or "\n" in token or token.strip().startswith(_ENDS_SENTENCE)

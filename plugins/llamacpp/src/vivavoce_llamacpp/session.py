@@ -9,9 +9,10 @@ from typing import Any
 import openai
 
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec
-from vivavoce_llamacpp.chat import ReplyReader, end_probability, unfinished, wire_message, wire_tools
+from vivavoce_llamacpp.chat import ReplyReader, end_probability, rescaled, unfinished, wire_message, wire_tools
 from vivavoce_llamacpp.failures import translated
 from vivavoce_llamacpp.in_flight import InFlight
+from vivavoce_llamacpp.models import ending_odds
 from vivavoce_llamacpp.options import LlamaCppOptions
 
 PLACEHOLDER = "\u2042"
@@ -81,8 +82,8 @@ class LlamaCppSession:
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
         """How likely the user's last message is complete, 0 to 1.
 
-        The model continues that message by one token; what counts is the probability that it ends there. 0 where
-        nothing was said. Raises `EngineError`.
+        The model continues that message by one token; what counts is the probability that it ends there, on the scale
+        of the turn model (`ENDING_ODDS`). 0 where nothing was said. Raises `EngineError`.
         """
         if not messages or messages[-1].role != "user":
             raise ValueError("the last message must be the user's")
@@ -94,7 +95,8 @@ class LlamaCppSession:
             completion = await self._client().completions.create(
                 model="", prompt=prompt, max_tokens=1, logprobs=TOP_LOGPROBS, extra_body=self._caching()
             )
-        return end_probability(completion)
+        odds = ending_odds(self._options.model, self._options.reads_user_as)
+        return rescaled(end_probability(completion), odds)
 
     async def _prompt_before(self, messages: Sequence[Message]) -> str:
         """The prompt, as the model's template writes it, up to the first word of what is said after `messages`.

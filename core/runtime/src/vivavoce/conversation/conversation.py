@@ -27,7 +27,6 @@ from vivavoce_api import (
     UserSpeech,
     UserTranscript,
     VivavoceError,
-    WarmsPrefix,
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class Conversation:
         words = None
         try:
             async with asyncio.timeout(self._settings.max_session_s), self._group:
-                self._group.create_task(self._warm())
+                self._group.create_task(self._floor.warm())
                 self._group.create_task(self._watch_idle())
                 if self._settings.greeting:
                     self._floor.greet(self._settings.greeting)
@@ -92,6 +91,9 @@ class Conversation:
                 probability = await self._sessions.vad.probability(window)
                 voice = self._tracker.push(probability, self._loudness.loud_until_ms(window))
                 await self._on_window(window, voice, arrived_at)
+            if self._turn is not None:
+                rest = AudioChunk(self._rest, item.sample_rate_hz)
+                self._turn.voice_may_return = self._loudness.begins_in(rest, self._settings.window_ms)
 
     def _windows(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
         size = self._settings.window_bytes
@@ -153,14 +155,6 @@ class Conversation:
         await self._floor.consider_interruption(turn)
         if turn.text:
             await self._connection.send(UserTranscript(turn.text, final=False))
-
-    async def _warm(self) -> None:
-        """Fill the language model's prompt cache with the instructions while the greeting plays."""
-        if isinstance(self._sessions.llm, WarmsPrefix):
-            try:
-                await self._sessions.llm.warm(self._floor.history.messages())
-            except VivavoceError as error:
-                logger.warning("warming the prompt cache failed: %s", error.message)
 
     async def _watch_idle(self) -> None:
         limit_s = self._settings.idle_timeout_s

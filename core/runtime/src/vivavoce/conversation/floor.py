@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from vivavoce.conversation.history import History
@@ -13,7 +14,17 @@ from vivavoce.conversation.tally import Tally
 from vivavoce.conversation.turn import UserTurn
 from vivavoce.conversation.words import is_backchannel, same_words
 from vivavoce.conversation.writing import Draft, recite, write
-from vivavoce_api import Connection, Message, ReplyEnded, TurnLatency, UserTranscript
+from vivavoce_api import (
+    Connection,
+    Message,
+    ReplyEnded,
+    TurnLatency,
+    UserTranscript,
+    VivavoceError,
+    WarmsPrefix,
+)
+
+logger = logging.getLogger(__name__)
 
 # A silence of this length is no closure within a word any more.
 SURE_PAUSE_MS = 110.0
@@ -60,6 +71,19 @@ class Floor:
     @property
     def _is_speculative(self) -> bool:
         return self._reply is not None and not self._reply.opened.is_set()
+
+    async def warm(self) -> None:
+        """Fill the prompt caches with the instructions: of the model that replies, and of one that only judges."""
+        await self._warm(self._sessions.llm)
+        if self._sessions.completeness is not self._sessions.llm:
+            await self._warm(self._sessions.completeness)
+
+    async def _warm(self, model: object) -> None:
+        if isinstance(model, WarmsPrefix):
+            try:
+                await model.warm(self.history.messages())
+            except VivavoceError as error:
+                logger.warning("warming the prompt cache failed: %s", error.message)
 
     def greet(self, text: str) -> None:
         """Say `text` without asking the language model."""
@@ -207,6 +231,8 @@ class Floor:
             heard = reply.heard()
         self.history.add(*reply.draft.asides, Message("assistant", heard))
         await self._connection.send(ReplyEnded(reply.id, interrupted=False, heard=heard))
+        if self._sessions.completeness is not self._sessions.llm:  # that one has the reply in its cache
+            self._group.create_task(self._warm(self._sessions.completeness))
 
     async def _measure(self, turn: UserTurn, reply: Reply) -> None:
         origin = turn.marks.voiced_end

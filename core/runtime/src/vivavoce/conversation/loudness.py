@@ -21,10 +21,11 @@ PEAK_FALL = 10 ** (-5 * STEP_MS / 1000 / 20)
 
 @dataclass
 class Loudness:
-    """Follows one stream of sound."""
+    """Follows one stream of sound. `loud_ms`: how long it was loud without a break up to the last window's end."""
 
     floor: float = 32768.0
     peak: float = 1.0
+    loud_ms: float = 0.0
 
     def loud_until_ms(self, window: AudioChunk) -> float:
         """The end of the last loud step of `window`, in milliseconds from its start; 0 where none is loud."""
@@ -32,9 +33,22 @@ class Loudness:
         for index, level in enumerate(_levels(window)):
             self.floor = max(1.0, min(level, self.floor * FLOOR_RISE))
             self.peak = max(level, self.peak * PEAK_FALL)
-            if level > max(self.floor * ABOVE_FLOOR, self.peak * BELOW_PEAK):
+            if self._is_loud(level):
                 until_ms = (index + 1) * STEP_MS
+                self.loud_ms += STEP_MS
+            else:
+                self.loud_ms = 0.0
         return until_ms
+
+    def begins_in(self, rest: AudioChunk, window_ms: float) -> bool:
+        """Whether a voice may be coming back in `rest`, the sound after the last window.
+
+        It is loud, and for less than a window yet: else the model has judged whether that is a voice.
+        """
+        return self.loud_ms < window_ms and any(self._is_loud(level) for level in _levels(rest))
+
+    def _is_loud(self, level: float) -> bool:
+        return level > max(self.floor * ABOVE_FLOOR, self.peak * BELOW_PEAK)
 
 
 def _levels(window: AudioChunk) -> list[float]:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vivavoce.conversation.judge import SHOWN_SILENCE_MS, Completeness, Judge
+from vivavoce.conversation.sound_clock import SoundClock
 from vivavoce.conversation.turn_model import Style
 from vivavoce.conversation.words import same_words
 from vivavoce_api import (
@@ -57,7 +58,7 @@ class UserTurn:
     `push` is fed by the listener and never waits. `run` transcribes and decides; it ends with the turn. It calls
     `on_transcript` for each transcript, `on_change` for each window and answer that comes, and `on_decided` at the
     moment from which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's
-    audio.
+    audio. While `voice_may_return` is set, nothing is decided: the next window will tell.
     """
 
     def __init__(
@@ -81,17 +82,17 @@ class UserTurn:
         self._recent = bytearray()
         self._rate_hz = 16_000
         self._judge = Judge(settings.style, detector, completeness, pauses_ms, self._changed)
-        self._last_push_at = asyncio.get_running_loop().time()
+        self._clock = SoundClock(settings.window_ms, asyncio.get_running_loop().time())
         self._finished = False
         self._flushed_ms = -1.0
         self._flushed_at = 0.0
         self._pass_ms = math.inf
         self._worded_ms = 0.0
-        self.audio_ms = 0.0
+        self.voice_may_return = False
         self.voiced_end_ms = 0.0
         self.voiced_ms = 0.0
         self.transcript: Transcript | None = None
-        self.marks = Marks(self._last_push_at)
+        self.marks = Marks(asyncio.get_running_loop().time())
         self.speculations = 0
 
     def push(self, window: AudioChunk, *, voiced_until_ms: float, arrived_at: float) -> None:
@@ -104,9 +105,9 @@ class UserTurn:
             return
         self._remember(window)
         if voiced_until_ms:
-            self._voiced(voiced_until_ms, arrived_at - (window.duration_ms - voiced_until_ms) / 1000)
-        self.audio_ms += window.duration_ms
-        self._last_push_at = arrived_at
+            self._voiced(voiced_until_ms)
+        self._clock.arrived(window.duration_ms, arrived_at)
+        self.marks.voiced_end = self._clock.at(self.voiced_end_ms)
         self._windows.put_nowait(window)
         silence_ms = self.audio_ms - self.voiced_end_ms
         if not self.voiced_end_ms:
@@ -131,12 +132,16 @@ class UserTurn:
         return is_answered and silence_ms <= FLUSH_UNTIL_MS and self._pass_ms <= QUICK_PASS_MS
 
     @property
+    def audio_ms(self) -> float:
+        """Length of the turn's sound so far."""
+        return self._clock.arrived_ms
+
+    @property
     def silence_ms(self) -> float:
-        """Silence since the voice ended: by the audio, by the clock within a window and where audio stopped coming."""
-        since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
-        return (
-            self.audio_ms - self.voiced_end_ms + min(since_ms, self._settings.window_ms) + max(0.0, since_ms - STALL_MS)
-        )
+        """Silence since the voice ended, by the sound's clock, and by ours where sound stopped coming."""
+        now = asyncio.get_running_loop().time()
+        stalled_ms = max(0.0, self._clock.overdue_ms(now) - STALL_MS)
+        return self.audio_ms - self.voiced_end_ms + self._clock.ahead_ms(now) + stalled_ms
 
     @property
     def is_covered(self) -> bool:
@@ -190,13 +195,12 @@ class UserTurn:
         if len(self._recent) > 2 * limit:
             del self._recent[:-limit]
 
-    def _voiced(self, until_ms: float, ended_at: float) -> None:
+    def _voiced(self, until_ms: float) -> None:
         pause_ms = self.audio_ms - self.voiced_end_ms
         if self.voiced_end_ms and pause_ms >= PAUSE_MS:
             self._pauses_ms.append(pause_ms)
         self.voiced_end_ms = self.audio_ms + until_ms
         self.voiced_ms += until_ms
-        self.marks.voiced_end = ended_at
         self._judge.voice_returned()
 
     async def _transcribe(self, group: asyncio.TaskGroup) -> None:
@@ -225,7 +229,7 @@ class UserTurn:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_change(self)
-            if self.silence_ms >= self._judge.wait_ms:
+            if self.silence_ms >= self._judge.wait_ms and not self.voice_may_return:
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
@@ -233,10 +237,10 @@ class UserTurn:
         await self._end_audio(transcribing)
 
     def _due_ms(self) -> float:
-        """Time until the silence is long enough, where that falls before the next window of sound."""
-        since_ms = (asyncio.get_running_loop().time() - self._last_push_at) * 1000
+        """Time until the silence is long enough, where the clock gets there without more sound."""
         due_ms = self._judge.wait_ms - self.silence_ms
-        return max(due_ms, 1.0) if 0 < due_ms < self._settings.window_ms - since_ms else STALL_MS
+        counting_ms = self._clock.counts_on_for_ms(asyncio.get_running_loop().time())
+        return max(due_ms, 1.0) if 0 < due_ms < counting_ms else STALL_MS
 
     async def _wait_for_change(self, timeout_ms: float = STALL_MS) -> None:
         """Wait for sound, a transcript, or the time-out; after a stall ask for what is still missing."""

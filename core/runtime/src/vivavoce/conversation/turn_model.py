@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SLOPE_MS = 250.0
+SLOPE_MS = 200.0
 """The m of the formula, for a person of whom nothing is known yet."""
 
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
@@ -66,14 +66,14 @@ class Style:
     blind_ms: float
 
 
-BOTH = Weights(intercept=1.571, audio=0.235, text=0.905)
+BOTH = Weights(intercept=0.834, audio=0.17, text=0.883)
 AUDIO_ALONE = Weights(intercept=-0.181, audio=0.167, text=0.0)
-TEXT_ALONE = Weights(intercept=1.793, audio=0.0, text=0.876)
+TEXT_ALONE = Weights(intercept=1.022, audio=0.0, text=0.877)
 
 STYLES = {
-    "eager": Style(min_ms=145, max_ms=700, bar_both=0.95, bar_audio=2.4, bar_text=1.1, blind_ms=400),
-    "balanced": Style(min_ms=310, max_ms=800, bar_both=2.45, bar_audio=2.7, bar_text=2.55, blind_ms=700),
-    "patient": Style(min_ms=500, max_ms=1200, bar_both=4.35, bar_audio=3.0, bar_text=4.2, blind_ms=1000),
+    "eager": Style(min_ms=100, max_ms=700, bar_both=1.15, bar_audio=2.95, bar_text=1.25, blind_ms=400),
+    "balanced": Style(min_ms=200, max_ms=775, bar_both=3.05, bar_audio=3.35, bar_text=3.05, blind_ms=700),
+    "patient": Style(min_ms=500, max_ms=1200, bar_both=4.85, bar_audio=3.7, bar_text=4.85, blind_ms=1000),
 }
 
 
