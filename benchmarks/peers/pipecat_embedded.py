@@ -47,6 +47,7 @@ class Engines:
     instructions: str
     greeting: str
     whisper: WhisperModel
+    whisper_name: str
     llama: ServerProcess
     llama_options: LlamaCppOptions
     hibari: Hibari
@@ -55,9 +56,9 @@ class Engines:
 class LoadedWhisper(WhisperSTTService):
     """Pipecat's service as it comes, but on a model that is loaded already: by itself, it loads one a conversation."""
 
-    def __init__(self, model: WhisperModel) -> None:
+    def __init__(self, model: WhisperModel, name: str) -> None:
         self._loaded = model
-        super().__init__(settings=self.Settings(model="base"))
+        super().__init__(settings=self.Settings(model=name))
 
     def _load(self) -> None:
         self._model = self._loaded
@@ -79,7 +80,7 @@ def loaded(agent: Path) -> Iterator[Engines]:
     llama = llama_server(llama_options)
     try:
         instructions, greeting = document["instructions"], document.get("greeting", "")
-        engines = Engines(instructions, greeting, whisper, llama, llama_options, hibari)
+        engines = Engines(instructions, greeting, whisper, hearing.model, llama, llama_options, hibari)
         warm(engines)
         yield engines
     finally:
@@ -129,7 +130,7 @@ async def answer(websocket: WebSocket, engines: Engines) -> None:
     session = session_context(uuid.uuid4().hex, websocket.query_params)
     address, options = engines.llama.address, engines.llama_options
     services = (
-        LoadedWhisper(engines.whisper),
+        LoadedWhisper(engines.whisper, engines.whisper_name),
         OpenAILLMService(
             base_url=f"{address.url}/v1",
             api_key=address.api_key,

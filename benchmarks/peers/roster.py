@@ -13,6 +13,8 @@ VIVAVOCE: dict[str, dict[str, Any]] = {
     "patient": {"turn": {"style": "patient"}},
     # As the peers do it, no language model judges whether the words are complete.
     "sound": {"turn": {"style": "balanced"}, "completeness": None, "turn_detector": {"plugin": "smart-turn"}},
+    # As the peers' variants of that name: nothing but silence decides.
+    "vad": {"turn": {"style": "eager", "max_silence_ms": 300}, "completeness": None, "turn_detector": None},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from vivavoce_llamacpp.models import DEFAULT_MODEL, ENDING_ODDS, ending_odds
 
 from vivavoce.conversation.turn_model import (
     AUDIO_ALONE,
@@ -99,3 +101,10 @@ def test_the_constants_are_those_of_the_fit():
         assert after, f"{model} is not what the fit prints"
         bars = dict(line.strip().split(": bar ") for line in after.splitlines()[1:4])
         assert bars == {name: str(getattr(style, bar)) for name, style in STYLES.items()}
+    readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}
+    odds = {name: float(line) for name, line in re.findall(r"^ +(.*): odds times ([0-9.]+);", printed, re.MULTILINE)}
+    assert len(odds) == len(ENDING_ODDS)
+    for name, factor in odds.items():
+        size, _, as_user = name.partition(", ")
+        assert ending_odds(readers[size], "user" if as_user else "assistant") == factor
+    assert ending_odds("/some/file.gguf", "user") == 1

