@@ -74,6 +74,12 @@ def test_a_voice_that_comes_back_before_its_window_is_full_is_waited_for(stage):
     assert transcripts(client) == ["hello there again"]
 
 
+def test_a_client_that_stops_in_a_click_is_answered_all_the_same(stage):
+    stage.reads_along({"hello there": 0.95})
+    client = stage.play(("silence", 400), ("voice", 1000), ("silence", 100), ("voice", 20), ("nothing", 4000))
+    assert transcripts(client) == ["hello there"]
+
+
 def test_a_model_that_works_on_one_thing_at_a_time_is_asked_before_it_answers(stage, make_client):
     client = make_client(ONE_TURN)
     stage.reads_along({"hello there": 0.1})

@@ -58,7 +58,7 @@ class UserTurn:
     `push` is fed by the listener and never waits. `run` transcribes and decides; it ends with the turn. It calls
     `on_transcript` for each transcript, `on_change` for each window and answer that comes, and `on_decided` at the
     moment from which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's
-    audio. While `voice_may_return` is set, nothing is decided: the next window will tell.
+    audio. While `voice_may_return` is set, the decision waits for the next window.
     """
 
     def __init__(
@@ -183,6 +183,12 @@ class UserTurn:
         while self.silence_ms < PAUSE_MS and self.audio_ms < self._settings.max_turn_ms:
             await self._wait_for_change()
 
+    @property
+    def _next_window_tells(self) -> bool:
+        """Whether to wait for the window in which a voice may have begun; not where no more sound comes."""
+        overdue_ms = self._clock.overdue_ms(asyncio.get_running_loop().time())
+        return self.voice_may_return and overdue_ms < STALL_MS
+
     def _finish(self) -> None:
         if not self._finished:
             self._finished = True
@@ -229,7 +235,7 @@ class UserTurn:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_change(self)
-            if self.silence_ms >= self._judge.wait_ms and not self.voice_may_return:
+            if self.silence_ms >= self._judge.wait_ms and not self._next_window_tells:
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
