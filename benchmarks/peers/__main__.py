@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -68,6 +69,7 @@ def main(
     plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
     if real:
         plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S, answer_timeout_s=REAL_ANSWER_TIMEOUT_S)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the servers end first
     reports = asyncio.run(measure(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:

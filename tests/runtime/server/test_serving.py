@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from vivavoce.server.allowance import Allowance
-from vivavoce.server.serving import listen, page_address
+from vivavoce.server.serving import listen, page_address, run
 from vivavoce_api.errors import PrerequisiteError
 
 
@@ -66,3 +66,10 @@ def test_a_client_may_catch_up_but_not_rush_ahead():
     assert allowance.spend(100, now_s=1.0) == 0
     assert allowance.spend(0, now_s=100.0) == 0
     assert allowance.spend(1_500, now_s=100.0) == pytest.approx(0.5)  # quiet time is not saved up
+
+
+def test_the_quickest_event_loop_that_is_installed_serves() -> None:
+    async def loop_module() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run(loop_module()) == "uvloop"

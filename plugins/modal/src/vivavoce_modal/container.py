@@ -56,9 +56,9 @@ def warm() -> str:
 
 def serve(port: int) -> None:
     """Serve `web` on a port until a signal comes, and let conversations end; for Modal's server primitive."""
-    from vivavoce.deployment.serving import serve_and_drain  # noqa: TID251  as above
+    from vivavoce.deployment.serving import serve_to_the_end  # noqa: TID251  as above
 
-    asyncio.run(serve_and_drain(web(), "0.0.0.0", port))
+    serve_to_the_end(web(), "0.0.0.0", port)
 
 
 def find_model_server() -> None:

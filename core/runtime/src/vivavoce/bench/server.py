@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def main() -> int:
     """Serve; returns the exit code."""
     os.environ.setdefault("LOGURU_LEVEL", "WARNING")  # what Pipecat logs with
+    from vivavoce.server import serving
+
     try:
-        asyncio.run(_serve(json.loads(sys.argv[1])))
+        serving.run(_serve(json.loads(sys.argv[1])))
     except VivavoceError as error:
         _tell({"error": error.message, "fix": error.fix})
         return 1

@@ -45,8 +45,10 @@ def run(
     """
     quieten_libraries()
     definition = read_agent(agent)
+    from vivavoce.server import serving
+
     try:
-        asyncio.run(_serve(definition, host, port))
+        serving.run(_serve(definition, host, port))
     except (asyncio.CancelledError, KeyboardInterrupt):
         error_console().print("stopped before it was ready")
         raise typer.Exit(INTERRUPTED) from None

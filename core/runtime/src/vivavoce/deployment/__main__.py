@@ -1,11 +1,10 @@
 """Serve the agent that `VIVAVOCE_AGENT` names, on all interfaces, at `PORT` (8000); see `Containerfile`."""
 
-import asyncio
 import os
 import sys
 
 from vivavoce.deployment.container import application, log_to_standard_error
-from vivavoce.deployment.serving import serve_and_drain
+from vivavoce.deployment.serving import serve_to_the_end
 from vivavoce_api import VivavoceError
 
 
@@ -13,7 +12,7 @@ def main() -> None:
     """Serve until a signal comes; exit with 1 and words on an error."""
     log_to_standard_error()
     try:
-        asyncio.run(serve_and_drain(application(), "0.0.0.0", int(os.environ.get("PORT", "8000"))))
+        serve_to_the_end(application(), "0.0.0.0", int(os.environ.get("PORT", "8000")))
     except VivavoceError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

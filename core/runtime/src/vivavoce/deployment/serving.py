@@ -9,9 +9,14 @@ import os
 import uvicorn
 
 from vivavoce.deployment.container import Service
-from vivavoce.server.serving import configuration, listen
+from vivavoce.server.serving import configuration, listen, run
 
 logger = logging.getLogger(__name__)
+
+
+def serve_to_the_end(service: Service, host: str, port: int) -> None:
+    """`serve_and_drain` on an event loop of its own; blocks, and raises the same."""
+    run(serve_and_drain(service, host, port))
 
 
 async def serve_and_drain(service: Service, host: str, port: int) -> None:

@@ -115,7 +115,8 @@ class WebSocketConnection:
             else:
                 await self._queue.put(item)
             cost_ms = item.duration_ms if isinstance(item, AudioChunk) else COST_OF_AN_ITEM_MS
-            await asyncio.sleep(self._allowance.spend(cost_ms, loop.time()))
+            if wait_s := self._allowance.spend(cost_ms, loop.time()):
+                await asyncio.sleep(wait_s)
 
     async def _answer(self, error: ClientError) -> None:
         """Tell the client what was wrong, at most once a second."""

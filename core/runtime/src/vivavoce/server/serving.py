@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+from uvicorn.loops.auto import auto_loop_factory
 
 from vivavoce_api.errors import PrerequisiteError
 
@@ -20,6 +22,14 @@ UNREAD_TIMEOUT_S = 20
 """The kernel drops a client that acknowledges nothing for so long, with all that is buffered for it (Linux)."""
 
 SHUTDOWN_TIMEOUT_S = 5
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` on the quickest event loop that is installed: uvloop's, which Windows lacks, or asyncio's own."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(main)
 
 
 async def serve(
