@@ -40,6 +40,7 @@ from vivavoce_api.speech_to_text import (
     Transcript,
 )
 from vivavoce_api.text_to_speech import (
+    ClonesVoices,
     SpeechChunk,
     SpokenSpan,
     TextToSpeechCapabilities,
@@ -82,6 +83,7 @@ __all__ = [
     "BrokenPlugin",
     "Catalog",
     "ClientError",
+    "ClonesVoices",
     "ConfigurationError",
     "Connection",
     "DeploymentTarget",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from vivavoce_api.audio import AudioChunk
 from vivavoce_api.session import SessionContext
@@ -37,7 +38,8 @@ class TextToSpeechCapabilities:
 
     `streams_text`: speaks from the first whole word on; else it waits for the end of a clause.
     `spans`: how finely it times what it says. `voices`: names it knows; None: any name.
-    `clones_voices`: `voice` may be a path to a sample, given by the YAML (never by a client).
+    `clones_voices`: `voice` may be a path to a sample, given by the YAML (never by a client); the options
+    then are `ClonesVoices`.
     `first_chunk_ms`: expected time from speakable text to the first chunk, warm, on its usual hardware.
     """
 
@@ -80,4 +82,26 @@ class TextToSpeechEngine(Protocol):
 
     async def close(self) -> None:
         """Free the model. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class ClonesVoices(Protocol):
+    """What the *options* of a plugin with `clones_voices` have beside them, for `vivavoce voices`."""
+
+    @property
+    def voice_reminder(self) -> str:
+        """What everybody must know before they clone a voice: consent, licences."""
+        ...
+
+    def voice_files(self) -> Mapping[str, Path]:
+        """All voices that the YAML makes known, by name, the usual one first; it need not be there."""
+        ...
+
+    def voice_faults(self, path: Path) -> list[str]:
+        """What is wrong with a sample, in words; empty where it is good. Raises `ConfigurationError`."""
+        ...
+
+    def add_voice(self, name: str, audio: AudioChunk) -> Path:
+        """Check a sample and keep it under this name; returns its file. Raises `ConfigurationError`."""
         ...

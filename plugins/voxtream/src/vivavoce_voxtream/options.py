@@ -89,7 +89,7 @@ class VoxtreamOptions(Options):
         """The sample that `voice` means."""
         return voice_file(self.voice, self.voices)
 
-    # What `vivavoce voices` asks of the options of a plugin that clones voices.
+    # What makes these options `ClonesVoices`, for the command `vivavoce voices`.
 
     @property
     def voice_reminder(self) -> str:

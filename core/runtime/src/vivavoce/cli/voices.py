@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
 from vivavoce.cli.output import AgentFile, output_console, read_agent
-from vivavoce_api import AudioChunk, ConfigurationError, VivavoceError
+from vivavoce_api import ClonesVoices, ConfigurationError, VivavoceError
 
 if TYPE_CHECKING:
     from vivavoce.definition import Choice
 
 CONSENT = "Has the person whose voice this is agreed to have it cloned?"
-
-
-@runtime_checkable
-class ClonesVoices(Protocol):
-    """Options of a text-to-speech plugin that clones voices from samples; what this command asks of them."""
-
-    @property
-    def voice_reminder(self) -> str:
-        """What everybody must know before they clone a voice: consent, licences."""
-        ...
-
-    def voice_files(self) -> Mapping[str, Path]:
-        """All voices that the YAML makes known, by name, the usual one first; it need not be there."""
-        ...
-
-    def voice_faults(self, path: Path) -> list[str]:
-        """What is wrong with a sample, in words; empty where it is good. Raises `ConfigurationError`."""
-        ...
-
-    def add_voice(self, name: str, audio: AudioChunk) -> Path:
-        """Check a sample and keep it under this name; returns its file. Raises `ConfigurationError`."""
-        ...
 
 
 class ListFirst(TyperGroup):

@@ -231,8 +231,9 @@ class Floor:
             heard = reply.heard()
         self.history.add(*reply.draft.asides, Message("assistant", heard))
         await self._connection.send(ReplyEnded(reply.id, interrupted=False, heard=heard))
-        if self._sessions.completeness is not self._sessions.llm:  # that one has the reply in its cache
-            self._group.create_task(self._warm(self._sessions.completeness))
+        judge = self._sessions.completeness
+        if judge is not None and judge is not self._sessions.llm:  # that one has the reply in its cache
+            self._group.create_task(self._warm(judge))
 
     async def _measure(self, turn: UserTurn, reply: Reply) -> None:
         origin = turn.marks.voiced_end
