@@ -50,7 +50,9 @@ def main(
     noise_dbfs: Annotated[float, typer.Option(help="Level of the room's noise.", min=-90, max=-20)] = -60.0,
     reply: Annotated[str, typer.Option(help="What the language model says, for all; short ones save time.")] = "",
     seed: Annotated[int, typer.Option(help="Draws noise, pauses and gaps.")] = 1,
-    write: Annotated[bool, typer.Option(help="Write benchmarks/results/<date>-peers.json and .md.")] = False,
+    write: Annotated[
+        bool, typer.Option(help="Write benchmarks/results/<date>-peers.json and .md; -peers-sessions, with --turns 0.")
+    ] = False,
 ) -> None:
     """Measure vivavoce, Pipecat and LiveKit Agents with the same simulated engines behind the same wire.
 
@@ -121,7 +123,8 @@ def write_results(tables: Sequence[Table], reports: dict[Contender, Report], pla
     """Write today's files."""
     RESULTS.mkdir(exist_ok=True)
     engines = "-real-engines" if any(contender.real_engines for contender in reports) else ""
-    name = f"{datetime.date.today().isoformat()}-peers{engines}"
+    crowds = "" if plan.calls() else "-sessions"
+    name = f"{datetime.date.today().isoformat()}-peers{engines}{crowds}"
     words = describe(list(reports), plan.seed, plan.noise_dbfs)
     text = "\n\n".join([f"# Peers side by side, {name[:10]}", words, *map(markdown, tables)])
     (RESULTS / f"{name}.md").write_text(f"{text}\n", encoding="utf-8")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from vivavoce_api.deployment import AgentService, Deployment
 from vivavoce_modal.image import FILES, ROOT
 from vivavoce_modal.options import MAX_LABEL_CHARS, ModalOptions
+
+LINE_CHARS = 100
 
 
 def description(deployment: Deployment, options: ModalOptions, username: str | None) -> str:
@@ -64,7 +67,15 @@ def _image(deployment: Deployment, options: ModalOptions) -> Iterator[str]:
     if software.apt:
         yield f"    apt        {' '.join(software.apt)}"
     packages = [*software.requirements, *software.alone]
-    yield f"    index      {len(packages)} package{'s' if len(packages) > 1 else ''}: {' '.join(packages)}"
+    yield f"    index      {len(packages)} package{'s' if len(packages) > 1 else ''}"
+    yield from textwrap.wrap(
+        " ".join(packages),
+        LINE_CHARS,
+        initial_indent=" " * 15,
+        subsequent_indent=" " * 15,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     for wheel in software.wheels:
         yield f"    wheel      {wheel.name}"
     service = deployment.service

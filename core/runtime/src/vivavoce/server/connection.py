@@ -112,6 +112,7 @@ class WebSocketConnection:
         for item in self._protocol.receive(message):
             if isinstance(item, ClientError):
                 await self._answer(item)
+                await asyncio.sleep(0)  # a message full of rubbish holds nobody else up; sound waits in the queue
             else:
                 await self._queue.put(item)
             cost_ms = item.duration_ms if isinstance(item, AudioChunk) else COST_OF_AN_ITEM_MS
