@@ -45,9 +45,9 @@ def run(
     """
     quieten_libraries()
     definition = read_agent(agent)
-    from vivavoce.server import serving
-
     try:
+        from vivavoce.server import serving
+
         serving.run(_serve(definition, host, port))
     except (asyncio.CancelledError, KeyboardInterrupt):
         error_console().print("stopped before it was ready")
