@@ -25,7 +25,7 @@ def wait_for_servers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_a_terminated_run_leaves_no_server_behind() -> None:
-    command = [sys.executable, "-m", "benchmarks.peers", "--only", "vivavoce-vad", "--turns", "1"]
+    command = [sys.executable, "-m", "benchmarks.peers", "--only", "pipecat-embedded", "--turns", "1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         servers = wait_for_servers(process)
@@ -34,4 +34,6 @@ def test_a_terminated_run_leaves_no_server_behind() -> None:
     finally:
         process.kill()
     _, left = psutil.wait_procs(servers, timeout=5)
+    for server in left:
+        server.kill()
     assert not left
