@@ -24,7 +24,7 @@ def split(pieces: Sequence[str]) -> list[str]:
 
 CASES = [
     "Hello.|How are you?|Fine!",
-    "Well, my friend,|I am glad, really, to see you.",
+    "Well,|my friend, I am glad, really, to see you.",
     "I saw Dr. Who with Mr. Smith e.g. at J. Miller's.|Then I left.",
     "So do I.|It is plan B. That is all.",
     "We eat at 5 p.m. today.|We eat at 6 p.m.|Then we sleep.",
@@ -62,7 +62,13 @@ def test_a_comma_counts_early_only_in_the_first_clause() -> None:
     text = "Of course you can, and then "
     assert next_clause(text, first=True) == len("Of course you can,")
     assert next_clause(text, first=False) == 0
-    assert next_clause("Oh, yes", first=True) == 0
+    assert next_clause("Oh, yes", first=True) == len("Oh,")
+    assert next_clause("Oh, yes", first=True, min_chars=12) == 0
+
+
+def test_the_first_comma_does_not_wait_for_the_next_token() -> None:
+    assert next_clause("Oh,", first=True) == len("Oh,")
+    assert next_clause("In 1,", first=True) == 0, "it may become 1,000"
 
 
 def test_later_clauses_may_end_at_a_comma_when_they_are_long() -> None:

@@ -9,10 +9,11 @@ LATER_CLAUSE_CHARS = 80
 """After the first clause, a comma closes one only when this many characters came: prosody wants whole sentences."""
 
 # Where a clause may end: after a line, after punctuation (and the quotes, brackets and asterisks that close with it)
-# that white space follows, after full-width punctuation. So "3.5", "12:30" and "1,000" never split.
+# that white space follows, after full-width punctuation. So "3.5", "12:30" and "1,000" never split. A comma behind a
+# letter needs no white space after it: the next token need not be waited for.
 _CLOSERS = r"[\"'”’»)\]*_]*"
 _BOUNDARY = re.compile(
-    rf"(?P<line>\n)|(?P<sentence>[.!?…]{_CLOSERS}(?=\s)|[。！？])|(?P<clause>[,;:—–]{_CLOSERS}(?=\s)|[，、；：])"
+    rf"(?P<line>\n)|(?P<sentence>[.!?…]{_CLOSERS}(?=\s)|[。！？])|(?P<clause>(?<=[^\W\d]),|[,;:—–]{_CLOSERS}(?=\s)|[，、；：])"
 )
 # Full stops that end no sentence: titles and initials ("Dr. Who", "J. Smith"; but "So do I."), list numbers ("1. Tea").
 _NO_END = re.compile(
@@ -25,7 +26,7 @@ _END_BEFORE_CAPITAL = re.compile(
 _LONGEST_ABBREVIATION = 16
 
 
-def next_clause(text: str, *, first: bool, min_chars: int = 12, max_chars: int = 240) -> int:
+def next_clause(text: str, *, first: bool, min_chars: int = 3, max_chars: int = 240) -> int:
     """How many characters of `text` can be spoken now, as one clause; 0 when it is too early to say.
 
     A sentence or line end closes a clause. So does a comma or the like, when `first` (the reply has not begun to
@@ -63,7 +64,7 @@ def _ends_sentence(window: str, end: int) -> bool:
     return True
 
 
-async def clauses(text: AsyncIterator[str], *, min_chars: int = 12, max_chars: int = 240) -> AsyncIterator[str]:
+async def clauses(text: AsyncIterator[str], *, min_chars: int = 3, max_chars: int = 240) -> AsyncIterator[str]:
     """The clauses of a streamed text, each stripped and non-empty; the rest comes when the stream ends.
 
     White space aside, they join to the text. Holds no more than `max_chars` characters beside the newest piece;

@@ -62,7 +62,7 @@ class Plan:
     seed: int = 1
     turns_a_call: int = 3
     greeting: bool = False
-    reply_quiet_s: float = 0.8
+    reply_quiet_s: float = 3.0
     answer_timeout_s: float = 10.0
 
     @cached_property
