@@ -12,6 +12,7 @@ KNOWN_PLUGINS: dict[Kind, dict[str, str]] = {
     },
     Kind.LANGUAGE_MODEL: {
         "llamacpp": "vivavoce-llamacpp",
+        "openvino": "vivavoce-openvino",
         "pipecat": "vivavoce-pipecat",
         "simulated": "vivavoce-simulated",
         "vllm": "vivavoce-vllm",

@@ -1,0 +1,1 @@
+"""The embedded language model on OpenVINO, for vivavoce."""

@@ -1,0 +1,91 @@
+"""Messages as tokens, tokens as text, and which token comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openvino_genai
+
+from vivavoce_api import Message
+
+PLACEHOLDER = "\u2042"
+"""Stands for the user's words while the model's template is asked what comes before them."""
+LIKELIEST = 20
+"""Next tokens to look at when a message may end; the rest hold next to nothing of the probability."""
+MIN_P = 0.05
+"""Tokens less than this times as likely as the likeliest are not drawn (min-p, Nguyen et al. 2024)."""
+_ENDS_SENTENCE = tuple(".?!…。？！")
+
+
+class Chat:
+    """The model's tokenizer and chat template."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tokenizer = openvino_genai.Tokenizer(str(folder))
+        self._stops = {self._tokenizer.get_eos_token_id(), *self.tokens("<|im_end|><|endoftext|>")}
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The conversation as tokens."""
+        return self.tokens(self._rendered(messages, opens_reply=False))
+
+    def reply_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The conversation as tokens, up to where the reply begins."""
+        return self.tokens(self._rendered(messages, opens_reply=True))
+
+    def message_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The conversation as tokens up to the last word of its last message, without the punctuation at its end."""
+        words = unpunctuated(messages[-1].content)
+        asked = [*messages[:-1], Message("user", PLACEHOLDER)]
+        return self.tokens(self._rendered(asked, opens_reply=False).rpartition(PLACEHOLDER)[0] + words)
+
+    def tokens(self, text: str) -> list[int]:
+        """A text as tokens; the names of special tokens become these."""
+        return self._tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist()
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the tokens say; ends with U+FFFD while a character is incomplete."""
+        return self._tokenizer.decode(list(tokens))
+
+    def stops(self, token: int) -> bool:
+        """Whether the reply ends here."""
+        return token in self._stops
+
+    def end_probability(self, log_odds: np.ndarray) -> float:
+        """The probability, 0 to 1, that the next token closes a sentence, a line or the message."""
+        likeliest = np.argpartition(log_odds, -LIKELIEST)[-LIKELIEST:]
+        texts = self._tokenizer.decode([[int(token)] for token in likeliest])
+        ends = [self.stops(int(token)) or _ends_message(text) for token, text in zip(likeliest, texts, strict=True)]
+        return float(_probabilities(log_odds)[likeliest[ends]].sum())
+
+    def _rendered(self, messages: Sequence[Message], *, opens_reply: bool) -> str:
+        history = [{"role": message.role, "content": message.content} for message in messages]
+        return self._tokenizer.apply_chat_template(history, add_generation_prompt=opens_reply)
+
+
+def next_token(log_odds: np.ndarray, temperature: float, random: np.random.Generator) -> int:
+    """The token that is drawn; the likeliest at temperature 0."""
+    if temperature == 0:
+        return int(np.argmax(log_odds))
+    candidates = np.flatnonzero(log_odds >= log_odds.max() + temperature * np.log(MIN_P))
+    return int(random.choice(candidates, p=_probabilities(log_odds[candidates] / temperature)))
+
+
+def unpunctuated(text: str) -> str:
+    """The text without the punctuation at its end, which transcribers like to guess."""
+    return text.rstrip("".join(_ENDS_SENTENCE) + ",;:- \t\n")
+
+
+def rescaled(probability: float, odds: float) -> float:
+    """The probability, 0 to 1, whose odds are `odds` times those of `probability`."""
+    return probability * odds / (1 - probability + probability * odds)
+
+
+def _probabilities(log_odds: np.ndarray) -> np.ndarray:
+    likelihoods = np.exp(log_odds - log_odds.max(), dtype=np.float64)
+    return likelihoods / likelihoods.sum()
+
+
+def _ends_message(text: str) -> bool:
+    return "\n" in text or text.strip().startswith(_ENDS_SENTENCE)

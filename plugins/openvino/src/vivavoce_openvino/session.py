@@ -1,0 +1,133 @@
+"""One conversation's view of the embedded language model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+
+from vivavoce_api import EngineError
+from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec, Usage
+from vivavoce_openvino.chat import Chat, next_token, rescaled, unpunctuated
+from vivavoce_openvino.options import OpenVinoOptions
+from vivavoce_openvino.weights import ENDING_ODDS
+
+if TYPE_CHECKING:
+    from vivavoce_openvino.context import Context
+
+T = TypeVar("T")
+STEP_TOKENS = 64
+"""Of a long prompt read in one step, some 0.3 s; after each, others have their turn, and a cancelled request ends."""
+INCOMPLETE = "\ufffd"
+
+
+class Model(Protocol):
+    """What a session needs of the engine."""
+
+    chat: Chat
+
+    async def run(self, step: Callable[..., T], *args: object) -> T:
+        """One step in the model's thread."""
+        ...
+
+
+class OpenVinoSession:
+    """A session. Implements `LanguageModelSession`, `WarmsPrefix` and `PredictsEndOfTurn`.
+
+    What asks for the model gives all tokens each time, and the model reads those that it has not read: so requests of
+    one session that overlap, or that were given up half-way, cost time but never change what is said.
+    """
+
+    def __init__(self, model: Model, options: OpenVinoOptions, context: Context) -> None:
+        self._model = model
+        self._options = options
+        self._context: Context | None = context
+        self._random = np.random.default_rng()
+        self._reading = asyncio.Lock()
+
+    async def generate(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[Generated, None]:
+        """Stream one reply. Closing the iterator or cancelling ends it with the running step. Raises `EngineError`."""
+        prompt = await self._step(self._chat.reply_prompt, messages)
+        cached = self._opened.common(prompt)
+        async with self._reading:
+            await self._read_most(prompt)
+        written: list[int] = []
+        said = ""
+        while len(written) < min(self._options.max_tokens, self._options.context_tokens - len(prompt)):
+            token, text = await self._step(self._continue, self._opened, prompt, written)
+            written.append(token)
+            if self._chat.stops(token):
+                break
+            if len(text) > len(said) and not text.endswith(INCOMPLETE):
+                yield TextDelta(text[len(said) :])
+                said = text
+        yield Usage(len(prompt), len(written), cached)
+
+    async def warm(self, messages: Sequence[Message]) -> None:
+        """Read these messages. Raises `EngineError`."""
+        tokens = await self._step(self._chat.prompt, messages)
+        async with self._reading:
+            await self._read_most(tokens)
+            await self._step(self._opened.read, tokens)
+
+    async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
+        """How likely the user's last message is complete, 0 to 1.
+
+        What counts is the probability that the message ends after its last word, on the scale of the turn model
+        (`ENDING_ODDS`). 0 where nothing was said. The same pass reads on to where the reply would begin: a reply to
+        these very messages has its first token without another. Raises `EngineError`.
+        """
+        if not messages or messages[-1].role != "user":
+            raise ValueError("the last message must be the user's")
+        if not unpunctuated(messages[-1].content):
+            return 0.0
+        said = await self._step(self._chat.message_prompt, messages)
+        prompt = await self._step(self._chat.reply_prompt, messages)
+        async with self._reading:
+            await self._read_most(prompt)
+            probability = await self._step(self._judge, self._opened, said, prompt)
+        return rescaled(probability, ENDING_ODDS.get(self._options.model, 1.0))
+
+    async def close(self) -> None:
+        """End the session; a reply that is being written ends with an error. Idempotent."""
+        self._context = None
+
+    def _continue(self, context: Context, prompt: list[int], written: list[int]) -> tuple[int, str]:
+        tokens = [*prompt, *written]
+        token = next_token(context.read(tokens)[0], self._options.temperature, self._random)
+        return token, self._chat.text([*written, token])
+
+    def _judge(self, context: Context, said: list[int], prompt: list[int]) -> float:
+        if prompt[: len(said)] != said:  # punctuation may change the last word's tokens
+            return self._chat.end_probability(context.read(said)[0])
+        return self._chat.end_probability(context.read(prompt, len(said), len(prompt))[0])
+
+    async def _read_most(self, tokens: list[int]) -> None:
+        """Read all but the last `STEP_TOKENS` or fewer, which cost no more than one."""
+        if len(tokens) >= self._options.context_tokens:
+            raise EngineError(
+                f"The conversation is too long for the embedded language model: {len(tokens)} tokens of"
+                f" {self._options.context_tokens}.",
+                fix="start a new conversation, or raise llm.context_tokens",
+            )
+        while len(tokens) - (known := self._opened.common(tokens)) > STEP_TOKENS:
+            await self._step(self._opened.read, tokens[: known + STEP_TOKENS])
+
+    async def _step(self, step: Callable[..., T], *args: object) -> T:
+        result = await self._model.run(step, *args)
+        _ = self._opened
+        return result
+
+    @property
+    def _opened(self) -> Context:
+        if self._context is None:
+            raise EngineError("The session with the language model is closed.")
+        return self._context
+
+    @property
+    def _chat(self) -> Chat:
+        return self._model.chat
