@@ -14,7 +14,7 @@ from benchmarks.peers.environment import versions
 from benchmarks.peers.roster import Contender
 from vivavoce.bench import Report
 
-REAL_ENGINES = ("pipecat-ai", "faster-whisper", "ctranslate2", "xllamacpp", "hibari-tts")
+REAL_ENGINES = ("pipecat-ai", "faster-whisper", "ctranslate2", "openvino", "hibari-tts")
 """The packages of the contenders that run real engines, in vivavoce's environment."""
 LEADING_PACKAGES = {"pipecat": "pipecat-ai", "livekit": "livekit-agents"}
 HELD_FIGURE = "held_800_rate"

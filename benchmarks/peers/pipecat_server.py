@@ -33,7 +33,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 from benchmarks.peers.options import PIPECAT, PipecatSettings, parse_server_arguments
-from benchmarks.peers.pipecat_services import SentenceTTS, SimulatedLLM, SimulatedSTT, TokenTTS
+from benchmarks.peers.pipecat_services import EngineLLM, SentenceTTS, SimulatedSTT, TokenTTS
 from benchmarks.peers.stages import INPUT_HZ, OUTPUT_HZ, Stages, load_stages, session_context
 from vivavoce.audio.opus import OpusDecoder
 from vivavoce.wire.messages import encode
@@ -134,7 +134,7 @@ async def answer(websocket: WebSocket, stages: Stages, settings: PipecatSettings
     vad_stop_s = VAD_STOP_SECS if settings.vad_stop_s is None else settings.vad_stop_s
     services = (
         SimulatedSTT(stages, session, vad_stop_s),
-        SimulatedLLM(stages, session),
+        EngineLLM(stages.language_model, "simulated", session),
         (TokenTTS if settings.stream_tokens else SentenceTTS)(stages.text_to_speech, session),
     )
     await converse(websocket, stages.instructions, services, settings)

@@ -1,9 +1,10 @@
-"""The simulated engines as services of Pipecat."""
+"""Engines of vivavoce as services of Pipecat: the simulated ones, and any language model and text-to-speech."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from pipecat.frames.frames import (
@@ -14,6 +15,7 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
+    StartFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
     TTSStoppedFrame,
@@ -29,7 +31,16 @@ from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.utils.time import time_now_iso8601
 
 from benchmarks.peers.stages import INPUT_HZ, OUTPUT_HZ, Hearing, Stages
-from vivavoce_api import AudioChunk, Message, SessionContext, TextDelta, TextToSpeechEngine
+from vivavoce_api import (
+    AudioChunk,
+    LanguageModelEngine,
+    LanguageModelSession,
+    Message,
+    SessionContext,
+    TextDelta,
+    TextToSpeechEngine,
+    WarmsPrefix,
+)
 
 FINALIZE_S = 0.1
 """The longest that `Hearing.flush` takes with passes of 30 ms, with some room: Pipecat's safety net, rarely used."""
@@ -85,41 +96,70 @@ class SimulatedSTT(STTService):
         await self._hearing.close()
 
 
-class SimulatedLLM(LLMService):
-    """Each completion is one generation of the engine."""
+class EngineLLM(LLMService):
+    """A language model of vivavoce's: one session a conversation, each completion a generation.
 
-    def __init__(self, stages: Stages, context: SessionContext) -> None:
+    `opening` is what all completions of the conversation begin with; an engine that can is told at the start, so that
+    the first reply need not wait for it to be read.
+    """
+
+    def __init__(
+        self, engine: LanguageModelEngine, model: str, context: SessionContext, opening: Sequence[Message] = ()
+    ) -> None:
         unset = dict.fromkeys(
             ("temperature", "max_tokens", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed")
         )
         super().__init__(
             settings=LLMSettings(
-                model="simulated",
+                model=model,
                 system_instruction=None,
                 filter_incomplete_user_turns=False,
                 user_turn_completion_config=None,
                 **unset,
             )
         )
-        self._stages = stages
+        self._engine = engine
         self._session_context = context
+        self._opening = opening
+        self._session: LanguageModelSession | None = None
+
+    async def start(self, frame: StartFrame) -> None:
+        """Open the session, and let it read the opening."""
+        await super().start(frame)
+        self._session = await self._engine.open_session(self._session_context)
+        if self._opening and isinstance(self._session, WarmsPrefix):
+            self.create_task(self._session.warm(self._opening))
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer contexts; an interruption cancels this."""
         await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
+        if not isinstance(frame, LLMContextFrame) or self._session is None:
             await self.push_frame(frame, direction)
             return
         messages = [Message(m["role"], str(m["content"])) for m in frame.context.get_messages()]  # type: ignore[index]
         await self.push_frame(LLMFullResponseStartFrame())
-        session = await self._stages.language_model.open_session(self._session_context)
         try:
-            async for item in session.generate(messages):
-                if isinstance(item, TextDelta):
-                    await self._push_llm_text(item.text)
+            async with aclosing(self._session.generate(messages)) as items:
+                async for item in items:
+                    if isinstance(item, TextDelta):
+                        await self._push_llm_text(item.text)
         finally:
-            await session.close()
             await self.push_frame(LLMFullResponseEndFrame())
+
+    async def stop(self, frame: EndFrame) -> None:
+        """End of the conversation."""
+        await super().stop(frame)
+        await self._close()
+
+    async def cancel(self, frame: CancelFrame) -> None:
+        """End of the conversation."""
+        await super().cancel(frame)
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
 
 class SentenceTTS(TTSService):

@@ -61,7 +61,7 @@ def test_the_results_say_what_was_chosen() -> None:
 
 def test_both_run_the_engines_of_the_quickstart_agent() -> None:
     document = yaml.safe_load(QUICKSTART.read_text(encoding="utf-8"))
-    assert [document[section]["plugin"] for section in ("stt", "llm", "tts")] == ["whisper", "llamacpp", "hibari"]
+    assert [document[section]["plugin"] for section in ("stt", "llm", "tts")] == ["whisper", "openvino", "hibari"]
 
 
 @pytest.mark.slow
