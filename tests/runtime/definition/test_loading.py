@@ -9,7 +9,16 @@ import pytest
 
 from vivavoce.builtin import WebSocketOptions
 from vivavoce.definition import AgentDefinition, Limits, Turn, check_agent, load_agent
-from vivavoce_api import BrokenPlugin, Catalog, ConfigurationError, Isolation, Kind
+from vivavoce_api import (
+    BrokenPlugin,
+    Catalog,
+    ConfigurationError,
+    Isolation,
+    Kind,
+    LanguageModelCapabilities,
+    Offer,
+    Options,
+)
 
 
 def faults(path, catalog, environ=None) -> list[str]:
@@ -265,6 +274,25 @@ def test_paths_are_relative_to_the_file(write, catalog, tmp_path, monkeypatch):
 )
 def test_each_fault_in_its_words(write, catalog, rest, words):
     assert faults(write(rest), catalog) == [words]
+
+
+def test_tools_need_a_language_model_that_calls_them(write, catalog):
+    def model(name: str, *, tools: bool) -> Offer:
+        think = catalog.get(Kind.LANGUAGE_MODEL, "think").offer
+        return replace(think, name=name, options=Options, capabilities=LanguageModelCapabilities(tools=tools))
+
+    offers = [model("muse", tools=False), model("act", tools=True), *(entry.offer for entry in catalog)]
+    catalog = Catalog.of(offers)
+    agent = "name: test\ninstructions: Be brief.\nstt: {plugin: listen}\ntts: {plugin: speak}\n"
+    tools = "tools: [{plugin: clock}]\n"
+    assert faults(write(whole=f"{agent}llm: {{plugin: muse}}\n{tools}"), catalog) == [
+        "x.yaml:5: llm: 'muse' calls no tools, and the agent has some; these do: act"
+    ]
+    assert faults(write(whole=f"{agent}llm: [{{plugin: act}}, {{plugin: muse}}]\n{tools}"), catalog) == [
+        "x.yaml:5: llm[1]: 'muse' calls no tools, and the agent has some; these do: act"
+    ]
+    for able in (f"llm: {{plugin: act}}\n{tools}", "llm: {plugin: muse}\n"):
+        assert load_agent(write(whole=agent + able), catalog, {}).llm.offer.name
 
 
 def test_a_missing_option_and_a_missing_key(write, catalog):

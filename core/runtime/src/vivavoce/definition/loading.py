@@ -16,7 +16,7 @@ from vivavoce.definition.document import Document, read_document
 from vivavoce.definition.environment import expand_environment
 from vivavoce.definition.problem import KeyPath, Problem, error_of
 from vivavoce.definition.words import explain
-from vivavoce_api import Catalog, Kind
+from vivavoce_api import Catalog, Kind, LanguageModelCapabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ def check_agent(path: Path | str, catalog: Catalog, environ: Mapping[str, str] =
     definition = _validated(values, document, originals)
     if definition is not None:
         definition._path = path
+        _check_tools(definition, document, catalog)
     if document.problems or resolver.missing:
         definition = None
     return AgentReport(path, definition, tuple(document.problems.values()), tuple(resolver.missing))
@@ -87,6 +88,20 @@ def _validated(values: dict[str, Any], document: Document, originals: Mapping[Ke
             if not _has_no_choice(keys, values):
                 document.report(keys, words)
     return None
+
+
+def _check_tools(definition: AgentDefinition, document: Document, catalog: Catalog) -> None:
+    """Report language models that would never call the agent's tools, as their offers say."""
+    for index, choice in enumerate(definition.llm.listed if definition.tools else ()):
+        if isinstance(choice.offer.capabilities, LanguageModelCapabilities) and not choice.offer.capabilities.tools:
+            able = [
+                entry.offer.name
+                for entry in catalog.of_kind(Kind.LANGUAGE_MODEL)
+                if isinstance(entry.offer.capabilities, LanguageModelCapabilities) and entry.offer.capabilities.tools
+            ]
+            keys = ("llm", index) if definition.llm.fallbacks else ("llm",)
+            others = f"; these do: {', '.join(able)}" if able else ""
+            document.report(keys, f"'{choice.offer.name}' calls no tools, and the agent has some{others}")
 
 
 def _has_no_choice(keys: KeyPath, values: Mapping[str, Any]) -> bool:
