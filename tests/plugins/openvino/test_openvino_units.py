@@ -13,7 +13,7 @@ from vivavoce_openvino.chat import next_token, rescaled, unpunctuated
 from vivavoce_openvino.conversion import converted, rewrite
 from vivavoce_openvino.engine import OpenVinoEngine
 from vivavoce_openvino.options import OpenVinoOptions
-from vivavoce_openvino.weights import QWEN_CODER_0_5B, gguf_path
+from vivavoce_openvino.weights import DEFAULT_MODEL, ENDING_ODDS, QWEN_CODER_0_5B, gguf_path
 
 from vivavoce_api import ConfigurationError, PrerequisiteError, no_progress
 
@@ -100,6 +100,11 @@ def test_unlikely_tokens_are_never_drawn() -> None:
 def test_odds_are_rescaled_within_0_and_1() -> None:
     assert rescaled(0.25, 3) == pytest.approx(0.5)
     assert [rescaled(p, 2.6) for p in (0.0, 1.0)] == [0.0, 1.0]
+
+
+def test_endings_are_on_the_scale_that_was_fitted_for_the_same_weights() -> None:
+    llamacpp = pytest.importorskip("vivavoce_llamacpp.models", reason="pip install vivavoce-llamacpp")
+    assert {DEFAULT_MODEL: llamacpp.ending_odds(DEFAULT_MODEL, "user")} == ENDING_ODDS
 
 
 def test_guessed_punctuation_is_taken_off() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STEP_TOKENS = 64
-"""Of a long prompt read in one step, some 0.3 s; after each, others have their turn, and a cancelled request ends."""
+"""Of a long prompt read in one step, 0.3 to 0.5 s; after each, others have their turn, and a cancelled request ends."""
 INCOMPLETE = "\ufffd"
 
 
