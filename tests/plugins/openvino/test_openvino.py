@@ -107,6 +107,29 @@ def test_requests_that_overlap_in_a_session_do_not_disturb_each_other(
     assert probability < 0.1
 
 
+def test_a_pass_that_failed_leaves_nothing_half_read(
+    runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infer = openvino.InferRequest.infer
+
+    def fails_afterwards(request: Any, inputs: Any) -> Any:
+        infer(request, inputs)
+        raise RuntimeError("out of memory")
+
+    async def fail_then_ask() -> str:
+        session = await engine.open_session(SessionContext("failing"))
+        await session.warm([SYSTEM])
+        with monkeypatch.context() as patched:
+            patched.setattr(openvino.InferRequest, "infer", fails_afterwards)
+            with pytest.raises(EngineError, match="out of memory"):
+                await session.warm(LONG)
+        text = text_of([item async for item in session.generate(FRANCE)])
+        await session.close()
+        return text
+
+    assert runner.run(fail_then_ask()) == text_of(runner.run(ask(engine, FRANCE))[0])
+
+
 @pytest.mark.parametrize("how", ["close the iterator", "cancel the task", "close the session"])
 def test_unwanted_reply_ends_with_the_step_that_runs(
     runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch, how: str

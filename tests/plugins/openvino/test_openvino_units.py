@@ -91,10 +91,10 @@ def test_damaged_conversion_says_how_to_mend_it(tmp_path: Path) -> None:
 
 def test_unlikely_tokens_are_never_drawn() -> None:
     random = np.random.default_rng(1)
-    log_odds = np.log(np.array([0.6, 0.37, 0.02, 0.01]))
-    assert {next_token(log_odds, 1.0, random) for _ in range(500)} == {0, 1}
-    assert {next_token(log_odds, 0.0, random) for _ in range(20)} == {0}
-    assert {next_token(log_odds, 0.1, random) for _ in range(100)} == {0}, "0.37 ^ 10 is next to nothing"
+    logits = np.log(np.array([0.6, 0.37, 0.02, 0.01]))
+    assert {next_token(logits, 1.0, random) for _ in range(500)} == {0, 1}
+    assert {next_token(logits, 0.0, random) for _ in range(20)} == {0}
+    assert {next_token(logits, 0.1, random) for _ in range(100)} == {0}, "0.37 ^ 10 is next to nothing"
 
 
 def test_odds_are_rescaled_within_0_and_1() -> None:

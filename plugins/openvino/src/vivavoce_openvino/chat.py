@@ -14,6 +14,8 @@ PLACEHOLDER = "\u2042"
 """Stands for the user's words while the model's template is asked what comes before them."""
 LIKELIEST = 20
 """Next tokens to look at when a message may end; the rest hold next to nothing of the probability."""
+ENDS_OF_REPLY = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>")
+"""Names of tokens at which models stop beside the one that their file calls the end; only single tokens count."""
 MIN_P = 0.05
 """Tokens less than this times as likely as the likeliest are not drawn (min-p, Nguyen et al. 2024)."""
 _ENDS_SENTENCE = tuple(".?!…。？！")
@@ -24,7 +26,8 @@ class Chat:
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = openvino_genai.Tokenizer(str(folder))
-        self._stops = {self._tokenizer.get_eos_token_id(), *self.tokens("<|im_end|><|endoftext|>")}
+        ends = [self.tokens(name) for name in ENDS_OF_REPLY]
+        self._stops = {self._tokenizer.get_eos_token_id(), *(tokens[0] for tokens in ends if len(tokens) == 1)}
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation as tokens."""
@@ -52,24 +55,24 @@ class Chat:
         """Whether the reply ends here."""
         return token in self._stops
 
-    def end_probability(self, log_odds: np.ndarray) -> float:
+    def end_probability(self, logits: np.ndarray) -> float:
         """The probability, 0 to 1, that the next token closes a sentence, a line or the message."""
-        likeliest = np.argpartition(log_odds, -LIKELIEST)[-LIKELIEST:]
+        likeliest = np.argpartition(logits, -LIKELIEST)[-LIKELIEST:]
         texts = self._tokenizer.decode([[int(token)] for token in likeliest])
         ends = [self.stops(int(token)) or _ends_message(text) for token, text in zip(likeliest, texts, strict=True)]
-        return float(_probabilities(log_odds)[likeliest[ends]].sum())
+        return float(_probabilities(logits)[likeliest[ends]].sum())
 
     def _rendered(self, messages: Sequence[Message], *, opens_reply: bool) -> str:
         history = [{"role": message.role, "content": message.content} for message in messages]
         return self._tokenizer.apply_chat_template(history, add_generation_prompt=opens_reply)
 
 
-def next_token(log_odds: np.ndarray, temperature: float, random: np.random.Generator) -> int:
+def next_token(logits: np.ndarray, temperature: float, random: np.random.Generator) -> int:
     """The token that is drawn; the likeliest at temperature 0."""
     if temperature == 0:
-        return int(np.argmax(log_odds))
-    candidates = np.flatnonzero(log_odds >= log_odds.max() + temperature * np.log(MIN_P))
-    return int(random.choice(candidates, p=_probabilities(log_odds[candidates] / temperature)))
+        return int(np.argmax(logits))
+    candidates = np.flatnonzero(logits >= logits.max() + temperature * np.log(MIN_P))
+    return int(random.choice(candidates, p=_probabilities(logits[candidates] / temperature)))
 
 
 def unpunctuated(text: str) -> str:
@@ -82,8 +85,8 @@ def rescaled(probability: float, odds: float) -> float:
     return probability * odds / (1 - probability + probability * odds)
 
 
-def _probabilities(log_odds: np.ndarray) -> np.ndarray:
-    likelihoods = np.exp(log_odds - log_odds.max(), dtype=np.float64)
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    likelihoods = np.exp(logits - logits.max(), dtype=np.float64)
     return likelihoods / likelihoods.sum()
 
 

@@ -66,7 +66,7 @@ class Context:
     def read(self, tokens: Sequence[int], *after: int) -> np.ndarray:
         """Read `tokens` as far as they were not read yet: [len(after), vocabulary], what may come next.
 
-        These are the log-odds of each next token after the first n tokens, for each n of `after`, which ascend; after
+        These are the logits of each next token after the first n tokens, for each n of `after`, which ascend; after
         all of them where none is given. What was read beyond the common beginning is forgotten.
         """
         after = after or (len(tokens),)
@@ -90,11 +90,9 @@ class Context:
 
     def _keep(self, length: int) -> None:
         """Forget all but the first `length` tokens."""
-        if length == len(self._read):
-            return
         if length == 0:
             self._request.reset_state()
-        else:
+        elif length < len(self._read):
             for state in self._request.query_state():
                 held = state.state.data
                 if held.ndim > LENGTH_AXIS:
