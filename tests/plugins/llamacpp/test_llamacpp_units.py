@@ -8,7 +8,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 from pydantic import ValidationError
 from vivavoce_llamacpp import server_process
-from vivavoce_llamacpp.chat import ReplyReader, rescaled, unfinished, written_call
+from vivavoce_llamacpp.chat import ReplyReader, written_call
 from vivavoce_llamacpp.models import BY_NAME, model_path
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.server_process import ServerProcess
@@ -17,7 +17,6 @@ from vivavoce_api import (
     ConfigurationError,
     EngineError,
     EngineUnavailableError,
-    Message,
     TextDelta,
     ToolCall,
     ToolSpec,
@@ -77,10 +76,6 @@ def test_reply_without_an_end_is_an_error() -> None:
         list(reader.rest())
 
 
-def test_guessed_punctuation_is_taken_off() -> None:
-    assert unfinished([Message("user", "I went to the shop. ")])[-1].content == "I went to the shop"
-
-
 @pytest.mark.parametrize("model", ["qwen3", "model.bin", ""])
 def test_model_is_a_known_name_or_a_gguf(model: str) -> None:
     with pytest.raises(ValidationError, match=r"qwen2\.5-coder-0\.5b"):
@@ -122,9 +117,3 @@ def test_server_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
         process.start()
     process.stop()
     assert spawned[0].returncode is not None
-
-
-def test_odds_are_rescaled_within_0_and_1():
-    assert rescaled(0.25, 3) == pytest.approx(0.5)
-    assert [rescaled(p, 2.6) for p in (0.0, 1.0)] == [0.0, 1.0]
-    assert rescaled(0.3, 1) == pytest.approx(0.3)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gguf.quants import dequantize, quantize
 from pydantic import ValidationError
-from vivavoce_openvino.chat import next_token, rescaled, unpunctuated
+from vivavoce_openvino.chat import next_token
 from vivavoce_openvino.conversion import converted, rewrite
 from vivavoce_openvino.engine import OpenVinoEngine
 from vivavoce_openvino.options import OpenVinoOptions
@@ -97,16 +97,6 @@ def test_unlikely_tokens_are_never_drawn() -> None:
     assert {next_token(logits, 0.1, random) for _ in range(100)} == {0}, "0.37 ^ 10 is next to nothing"
 
 
-def test_odds_are_rescaled_within_0_and_1() -> None:
-    assert rescaled(0.25, 3) == pytest.approx(0.5)
-    assert [rescaled(p, 2.6) for p in (0.0, 1.0)] == [0.0, 1.0]
-
-
 def test_endings_are_on_the_scale_that_was_fitted_for_the_same_weights() -> None:
     llamacpp = pytest.importorskip("vivavoce_llamacpp.models", reason="pip install vivavoce-llamacpp")
     assert {DEFAULT_MODEL: llamacpp.ending_odds(DEFAULT_MODEL, "user")} == ENDING_ODDS
-
-
-def test_guessed_punctuation_is_taken_off() -> None:
-    assert unpunctuated("I went to the shop. ") == "I went to the shop"
-    assert unpunctuated("... ?!") == ""

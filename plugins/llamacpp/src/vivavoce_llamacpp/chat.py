@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from math import exp, fsum
 from typing import Any
 
+from vivavoce_api.endings import ends_message
 from vivavoce_api.errors import EngineError
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolCall, ToolSpec, Usage
 
-_ENDS_SENTENCE = tuple(".?!…。？！")
 _OPENS_CALL = ("{", "```", "<tool_call>")
 
 
@@ -118,12 +118,6 @@ def written_call(text: str, tool_names: set[str]) -> ToolCall | None:
     return ToolCall("call-0", call["name"], json.dumps(call.get("arguments") or {}))
 
 
-def unfinished(messages: Sequence[Message]) -> list[Message]:
-    """The same messages, the last without the punctuation at its end, which transcribers like to guess."""
-    last = messages[-1]
-    return [*messages[:-1], Message(last.role, last.content.rstrip("".join(_ENDS_SENTENCE) + ",;:- \t\n"))]
-
-
 def end_probability(completion: Any) -> float:
     """The probability, 0 to 1, that the next token ends the user's message, from a text completion with `logprobs`.
 
@@ -132,13 +126,3 @@ def end_probability(completion: Any) -> float:
     """
     candidates = completion.choices[0].logprobs.content[0]["top_logprobs"]
     return min(1.0, fsum(exp(one["logprob"]) for one in candidates if ends_message(one["token"])))
-
-
-def rescaled(probability: float, odds: float) -> float:
-    """The probability, 0 to 1, whose odds are `odds` times those of `probability`."""
-    return probability * odds / (1 - probability + probability * odds)
-
-
-def ends_message(token: str) -> bool:
-    """Whether a token closes a sentence, a line or the message; special tokens come as empty text."""
-    return token == "" or "\n" in token or token.strip().startswith(_ENDS_SENTENCE)

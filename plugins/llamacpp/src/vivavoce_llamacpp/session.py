@@ -8,8 +8,9 @@ from typing import Any
 
 import openai
 
+from vivavoce_api.endings import rescaled, unfinished
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec
-from vivavoce_llamacpp.chat import ReplyReader, end_probability, rescaled, unfinished, wire_message, wire_tools
+from vivavoce_llamacpp.chat import ReplyReader, end_probability, wire_message, wire_tools
 from vivavoce_llamacpp.failures import translated
 from vivavoce_llamacpp.in_flight import InFlight
 from vivavoce_llamacpp.models import ending_odds

@@ -9,6 +9,7 @@ import numpy as np
 import openvino_genai
 
 from vivavoce_api import Message
+from vivavoce_api.endings import ends_message, unpunctuated
 
 PLACEHOLDER = "\u2042"
 """Stands for the user's words while the model's template is asked what comes before them."""
@@ -18,7 +19,6 @@ ENDS_OF_REPLY = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>")
 """Names of tokens at which models stop beside the one that their file calls the end; only single tokens count."""
 MIN_P = 0.05
 """Tokens less than this times as likely as the likeliest are not drawn (min-p, Nguyen et al. 2024)."""
-_ENDS_SENTENCE = tuple(".?!…。？！")
 
 
 class Chat:
@@ -59,7 +59,7 @@ class Chat:
         """The probability, 0 to 1, that the next token closes a sentence, a line or the message."""
         likeliest = np.argpartition(logits, -LIKELIEST)[-LIKELIEST:]
         texts = self._tokenizer.decode([[int(token)] for token in likeliest])
-        ends = [self.stops(int(token)) or _ends_message(text) for token, text in zip(likeliest, texts, strict=True)]
+        ends = [self.stops(int(token)) or ends_message(text) for token, text in zip(likeliest, texts, strict=True)]
         return float(_probabilities(logits)[likeliest[ends]].sum())
 
     def _rendered(self, messages: Sequence[Message], *, opens_reply: bool) -> str:
@@ -75,20 +75,6 @@ def next_token(logits: np.ndarray, temperature: float, random: np.random.Generat
     return int(random.choice(candidates, p=_probabilities(logits[candidates] / temperature)))
 
 
-def unpunctuated(text: str) -> str:
-    """The text without the punctuation at its end, which transcribers like to guess."""
-    return text.rstrip("".join(_ENDS_SENTENCE) + ",;:- \t\n")
-
-
-def rescaled(probability: float, odds: float) -> float:
-    """The probability, 0 to 1, whose odds are `odds` times those of `probability`."""
-    return probability * odds / (1 - probability + probability * odds)
-
-
 def _probabilities(logits: np.ndarray) -> np.ndarray:
     likelihoods = np.exp(logits - logits.max(), dtype=np.float64)
     return likelihoods / likelihoods.sum()
-
-
-def _ends_message(text: str) -> bool:
-    return "\n" in text or text.strip().startswith(_ENDS_SENTENCE)

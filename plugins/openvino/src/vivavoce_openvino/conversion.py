@@ -1,4 +1,4 @@
-"""From a GGUF file to OpenVINO's form, once; as a program, so that its memory (some 3 GB) goes when it is done.
+"""From a GGUF file to OpenVINO's form, once; as a program, so that its memory (some 2 GB) goes when it is done.
 
 OpenVINO GenAI reads GGUF, but not all of its number formats: weights in another one are rewritten in 8 bits first. From
 Q5_0, most of what Qwen's 4-bit files of 0.5 B hold, that loses nothing.

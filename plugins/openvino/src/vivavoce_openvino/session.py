@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 
 from vivavoce_api import EngineError
+from vivavoce_api.endings import rescaled, unpunctuated
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec, Usage
-from vivavoce_openvino.chat import Chat, next_token, rescaled, unpunctuated
+from vivavoce_openvino.chat import Chat, next_token
 from vivavoce_openvino.options import OpenVinoOptions
 from vivavoce_openvino.weights import ENDING_ODDS
 

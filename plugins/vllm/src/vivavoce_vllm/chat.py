@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, fsum
 from typing import Any
 
+from vivavoce_api.endings import ends_message
 from vivavoce_api.errors import EngineError
 from vivavoce_api.language_model import Generated, Message, ToolCall, ToolSpec, Usage
 
 MAX_TOOL_CALLS = 32
 MAX_ARGUMENTS_CHARS = 65_536
-_ENDS_SENTENCE = tuple(".?!…。？！")
-_SPECIAL_TOKEN = re.compile(r"<\|.*\|>|</s>|<eos>|<end_of_turn>")
 
 
 def wire_message(message: Message) -> dict[str, Any]:
@@ -107,12 +105,6 @@ def _usage(usage: Any) -> Usage:
     return Usage(usage.prompt_tokens, usage.completion_tokens, cached or 0)
 
 
-def unfinished(messages: Sequence[Message]) -> list[Message]:
-    """The same messages, the last without the punctuation at its end, which transcribers like to guess."""
-    last = messages[-1]
-    return [*messages[:-1], Message(last.role, last.content.rstrip("".join(_ENDS_SENTENCE) + ",;:- \t\n"))]
-
-
 def end_probability(completion: Any) -> float:
     """The probability, 0 to 1, that the next token ends the user's message, from a completion with `logprobs`.
 
@@ -125,10 +117,3 @@ def end_probability(completion: Any) -> float:
     except (AttributeError, TypeError, IndexError) as error:
         raise EngineError("The model server gives no log-probabilities.") from error
     return min(1.0, total)
-
-
-def ends_message(token: str) -> bool:
-    """Whether a token closes a sentence, a line or the message; special tokens come as `<|...|>` or empty."""
-    if token == "" or "\n" in token or _SPECIAL_TOKEN.fullmatch(token):
-        return True
-    return token.strip().startswith(_ENDS_SENTENCE)

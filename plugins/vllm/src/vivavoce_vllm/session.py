@@ -9,9 +9,10 @@ from typing import Any
 
 import openai
 
+from vivavoce_api.endings import unfinished
 from vivavoce_api.errors import EngineBusyError, EngineError, EngineUnavailableError
 from vivavoce_api.language_model import Generated, Message, TextDelta, ToolSpec
-from vivavoce_vllm.chat import ReplyReader, end_probability, unfinished, wire_message, wire_tools
+from vivavoce_vllm.chat import ReplyReader, end_probability, wire_message, wire_tools
 from vivavoce_vllm.failures import ContextOverflow, UnknownModel, translated
 from vivavoce_vllm.in_flight import InFlight
 from vivavoce_vllm.options import VllmOptions
