@@ -189,7 +189,7 @@ def test_what_can_not_be_spoken_is_not_sent(stand_in: Any) -> None:
 def test_a_voice_that_gives_no_sound_is_an_error(stand_in: Any) -> None:
     async def use(session: Any) -> None:
         with pytest.raises(EngineError, match="no audio"):
-            [chunk async for chunk in session.synthesize(spoken("silence, please."))]
+            [chunk async for chunk in session.synthesize(spoken("silence please."))]
         assert [chunk async for chunk in session.synthesize(spoken("Hello."))]
 
     in_session(voice(stand_in), use)
