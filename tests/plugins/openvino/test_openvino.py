@@ -1,6 +1,9 @@
 """The openvino plugin with its real model."""
 
 import asyncio
+import ctypes
+import gc
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
@@ -232,6 +235,29 @@ def test_closed_engine_says_so() -> None:
             await session.warm([SYSTEM])
 
     asyncio.run(use_closed())
+
+
+class SignalStack(ctypes.Structure):
+    """`stack_t` of signal.h."""
+
+    _fields_ = [("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+    @classmethod
+    def of_this_thread(cls) -> tuple[int | None, int]:
+        found = cls()
+        assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+        return found.address, found.size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack is looked at as Linux has it")
+def test_the_thread_that_loads_keeps_its_stack_for_signals() -> None:
+    before = SignalStack.of_this_thread()
+    engine = load(OpenVinoOptions(context_tokens=256), no_progress)
+    loaded = SignalStack.of_this_thread()
+    asyncio.run(engine.close())
+    del engine
+    gc.collect()
+    assert [loaded, SignalStack.of_this_thread()] == [before, before]
 
 
 class TestOpenVinoConformance(LanguageModelConformance):

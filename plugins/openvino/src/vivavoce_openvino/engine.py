@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from openvino import CompiledModel
+
 from vivavoce_api import EngineError, EngineUnavailableError, PrerequisiteError, SessionContext
 from vivavoce_openvino.chat import Chat
 from vivavoce_openvino.context import Context, compiled
@@ -31,16 +33,17 @@ class OpenVinoEngine:
         Raises `PrerequisiteError` where the folder's files are damaged.
         """
         self._options = options
+        # OpenVINO gives the thread that loads a model a small stack for signals, and forgets to take it back: in the
+        # main thread, the next signal would end the process.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="openvino")
         try:
-            self.chat = Chat(folder)
-            self._model = compiled(folder / MODEL, options.threads or default_threads())
-            Context(self._model).read(self.chat.tokens("Hello"))
+            self.chat, self._model = self._thread.submit(_loaded, folder, options.threads or default_threads()).result()
         except RuntimeError as error:
+            self._thread.shutdown()
             raise PrerequisiteError(
                 f"the converted model in {folder} can't be loaded: {' '.join(str(error).split())[-300:]}",
                 fix=f"rm -r '{folder}', and it is converted anew",
             ) from error
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="openvino")
         self._closed = False
 
     async def open_session(self, context: SessionContext) -> OpenVinoSession:
@@ -67,6 +70,12 @@ class OpenVinoEngine:
     def _check(self) -> None:
         if self._closed:
             raise EngineUnavailableError("the embedded language model was closed", retryable=False)
+
+
+def _loaded(folder: Path, threads: int) -> tuple[Chat, CompiledModel]:
+    chat, model = Chat(folder), compiled(folder / MODEL, threads)
+    Context(model).read(chat.tokens("Hello"))
+    return chat, model
 
 
 def default_threads() -> int:
