@@ -31,8 +31,10 @@ QUICKSTART = ROOT / "agents/quickstart.yaml"
 CLIPS = ROOT / "tests/data/speech"
 SCRIPT = ROOT / "agents/simulated.json"
 RESULTS = ROOT / "benchmarks/results"
+REPLY_QUIET_S = 0.8
+"""After how much silence a peer's reply has ended, as peers don't say so; simulated engines pause for less."""
 REAL_REPLY_QUIET_S, REAL_ANSWER_TIMEOUT_S = 2.0, 20.0
-"""Real models take their time: after how much silence a peer's reply has ended, and when none comes any more."""
+"""Real models take their time: the same silence, and when no reply comes any more."""
 
 
 def _names(contenders: Sequence[Contender]) -> str:
@@ -68,7 +70,15 @@ def main(
     counts = [int(count) for count in sessions.split(",") if count.strip()]
     loaded = load_clips(clips, SCRIPT if clips.resolve() == CLIPS.resolve() else None)
     lengths = PAUSES_MS if pauses else ()
-    plan = Plan(loaded, turns=turns, pauses_ms=lengths, barge_ins=0, noise_dbfs=noise_dbfs, seed=seed)
+    plan = Plan(
+        loaded,
+        turns=turns,
+        pauses_ms=lengths,
+        barge_ins=0,
+        noise_dbfs=noise_dbfs,
+        seed=seed,
+        reply_quiet_s=REPLY_QUIET_S,
+    )
     if real:
         plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S, answer_timeout_s=REAL_ANSWER_TIMEOUT_S)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the servers end first

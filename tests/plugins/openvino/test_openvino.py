@@ -249,7 +249,7 @@ class SignalStack(ctypes.Structure):
         return found.address, found.size
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack is looked at as Linux has it")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: stack_t is laid out as it is there")
 def test_the_thread_that_loads_keeps_its_stack_for_signals() -> None:
     before = SignalStack.of_this_thread()
     engine = load(OpenVinoOptions(context_tokens=256), no_progress)

@@ -32,7 +32,7 @@ def compiled(model: Path, threads: int) -> ov.CompiledModel:
 def _pick_rows_before_head(network: ov.Model) -> None:
     """Compute the likelihoods of the next token at the positions in the new input `rows` alone, not after each token.
 
-    A prompt of 200 tokens would else take 120 MB for them, and a third of its time.
+    A prompt of 200 tokens would else take 120 MB for them; the head holds a quarter of the weights (0.5B).
     """
     head = network.get_results()[0].input_value(0).get_node()
     while head.get_type_name() != "MatMul":
