@@ -11,6 +11,9 @@ import pytest
 from vivavoce_pipecat import silero
 from vivavoce_pipecat.options import SileroOptions
 
+from vivavoce.conversation.ear import Ear
+from vivavoce.conversation.loudness import Loudness
+from vivavoce.conversation.voice import Voice, VoiceTracker
 from vivavoce_api import AudioChunk, EngineError, SessionContext, no_progress
 
 WINDOW_BYTES = 2 * silero.WINDOW_SAMPLES
@@ -38,6 +41,19 @@ def heard(*streams: list[AudioChunk]) -> list[list[float]]:
             await engine.close()
 
     return asyncio.run(listen())
+
+
+class Counting:
+    """A session that counts its passes."""
+
+    def __init__(self, session: silero.SileroSession) -> None:
+        self._session = session
+        self.passes = 0
+        self.reset, self.close = session.reset, session.close
+
+    async def probability(self, window: AudioChunk) -> float:
+        self.passes += 1
+        return await self._session.probability(window)
 
 
 def noise(duration_s: float, seed: int = 1) -> AudioChunk:
@@ -75,6 +91,38 @@ def test_speech_is_heard_as_well_after_a_minute_of_something_else(sentences: lis
     whole_windows = AudioChunk(before.pcm[: len(before.pcm) // WINDOW_BYTES * WINDOW_BYTES], 16_000)
     fresh, late = heard([sentences[1]], [whole_windows, sentences[1]])
     assert speech_windows(late[-len(fresh) :]) >= 0.95 * speech_windows(fresh)
+
+
+def test_sentences_in_a_quiet_room_begin_no_later_for_the_passes_that_are_spared(sentences: list[AudioChunk]) -> None:
+    async def beginning(stream: AudioChunk, *, sparing: bool) -> tuple[int, int]:
+        """The window in which speech begins, and the passes until there."""
+        engine = silero.load(SileroOptions(), no_progress)
+        vad, loudness, tracker = (
+            Counting(await engine.open_session(SessionContext("x"))),
+            Loudness(),
+            VoiceTracker(32.0),
+        )
+        ear = Ear(vad)
+        try:
+            for n, window in enumerate(windows(stream)):
+                loud_until_ms = loudness.loud_until_ms(window)
+                asked = ear.probability(window, loudness.loudest, in_speech=False) if sparing else None
+                probability = await (asked or vad.probability(window))
+                if tracker.push(probability, loud_until_ms) is Voice.STARTED:
+                    return n, vad.passes
+            raise AssertionError("no speech was heard")
+        finally:
+            await engine.close()
+
+    for number, sentence in enumerate(sentences):
+        said = np.frombuffer(sentence.pcm, "<i2").astype(float)
+        sound = np.concatenate([np.zeros(3 * 16_000), said])
+        sound += np.random.default_rng(number).normal(0, 33, len(sound))
+        stream = AudioChunk(np.clip(sound, -32768, 32767).astype("<i2").tobytes(), 16_000)
+        began, all_passes = asyncio.run(beginning(stream, sparing=False))
+        began_sparingly, passes = asyncio.run(beginning(stream, sparing=True))
+        assert began_sparingly <= began + 1
+        assert passes < all_passes / 2
 
 
 def test_conversations_do_not_disturb_each_other(speech: AudioChunk) -> None:

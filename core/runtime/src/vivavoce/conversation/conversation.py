@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
+from vivavoce.conversation.ear import Ear
 from vivavoce.conversation.floor import Floor
 from vivavoce.conversation.loudness import Loudness
 from vivavoce.conversation.sessions import Sessions
@@ -51,6 +52,7 @@ class Conversation:
         self._connection = connection
         self._tally = tally
         self._loudness = Loudness()
+        self._ear = Ear(sessions.vad)
         self._tracker = VoiceTracker(settings.window_ms, settings.voice_threshold)
         self._preroll: deque[AudioChunk] = deque(maxlen=settings.preroll_windows)
         self._rest = b""
@@ -88,8 +90,11 @@ class Conversation:
                 continue
             arrived_at = asyncio.get_running_loop().time()
             for window in self._windows(item):
-                probability = await self._sessions.vad.probability(window)
-                voice = self._tracker.push(probability, self._loudness.loud_until_ms(window))
+                loud_until_ms = self._loudness.loud_until_ms(window)
+                probability = await self._ear.probability(
+                    window, self._loudness.loudest, in_speech=self._tracker.in_speech
+                )
+                voice = self._tracker.push(probability, loud_until_ms)
                 await self._on_window(window, voice, arrived_at)
             if self._turn is not None:
                 rest = AudioChunk(self._rest, item.sample_rate_hz)

@@ -21,16 +21,22 @@ PEAK_FALL = 10 ** (-5 * STEP_MS / 1000 / 20)
 
 @dataclass
 class Loudness:
-    """Follows one stream of sound. `loud_ms`: how long it was loud without a break up to the last window's end."""
+    """Follows one stream of sound.
+
+    `loud_ms`: how long it was loud without a break up to the last window's end; `loudest`: the level of that window's
+    loudest step, of 32768.
+    """
 
     floor: float = 32768.0
     peak: float = 1.0
     loud_ms: float = 0.0
+    loudest: float = 0.0
 
     def loud_until_ms(self, window: AudioChunk) -> float:
         """The end of the last loud step of `window`, in milliseconds from its start; 0 where none is loud."""
-        until_ms = 0.0
-        for index, level in enumerate(_levels(window)):
+        until_ms = self.loudest = 0.0
+        for index, level in enumerate(levels(window)):
+            self.loudest = max(self.loudest, level)
             self.floor = max(1.0, min(level, self.floor * FLOOR_RISE))
             self.peak = max(level, self.peak * PEAK_FALL)
             if self._is_loud(level):
@@ -45,17 +51,19 @@ class Loudness:
 
         It is loud, and for less than a window yet: else the model has judged whether that is a voice.
         """
-        return self.loud_ms < window_ms and any(self._is_loud(level) for level in _levels(rest))
+        return self.loud_ms < window_ms and any(self._is_loud(level) for level in levels(rest))
 
     def _is_loud(self, level: float) -> bool:
         return level > max(self.floor * ABOVE_FLOOR, self.peak * BELOW_PEAK)
 
 
-def _levels(window: AudioChunk) -> list[float]:
-    """Root mean square of each whole step."""
+def levels(window: AudioChunk, *, differences: bool = False) -> list[float]:
+    """Root mean square of each whole step; with `differences`, of the step from each sample to the next."""
     import numpy as np
 
     size = round(STEP_MS * window.sample_rate_hz / 1000)
-    samples = np.frombuffer(window.pcm, "<i2")
-    steps = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float32)
+    samples = np.frombuffer(window.pcm, "<i2").astype(np.float32)
+    if differences:
+        samples = np.diff(samples, prepend=samples[:1])
+    steps = samples[: len(samples) // size * size].reshape(-1, size)
     return np.sqrt(np.einsum("ij,ij->i", steps, steps) / size).tolist()
