@@ -57,10 +57,11 @@ def write_replying(agent: Path, reply: str, folder: Path) -> Path:
 
 
 def _document(agent: Path) -> dict[str, Any]:
-    """An agent's YAML; its script's place is written in full, so that it can be moved."""
+    """An agent's YAML; its scripts' places are written in full, so that it can be moved."""
     document = yaml.safe_load(agent.read_text(encoding="utf-8"))
-    if "script" in document["stt"]:
-        document["stt"]["script"] = str((agent.parent / document["stt"]["script"]).resolve())
+    for name in ("stt", "completeness"):
+        if isinstance(section := document.get(name), dict) and "script" in section:
+            section["script"] = str((agent.parent / section["script"]).resolve())
     return document
 
 

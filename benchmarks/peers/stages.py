@@ -15,7 +15,8 @@ from vivavoce_api import AudioChunk, Flush, SessionContext, Transcript
 from vivavoce_simulated.language_model import SimulatedLanguageModel
 from vivavoce_simulated.options import LanguageModelOptions, SpeechToTextOptions, TextToSpeechOptions
 from vivavoce_simulated.plugin import SAMPLE_RATE_HZ
-from vivavoce_simulated.speech_to_text import SimulatedSpeechToText, read_script
+from vivavoce_simulated.script import read_script
+from vivavoce_simulated.speech_to_text import SimulatedSpeechToText
 from vivavoce_simulated.text_to_speech import SimulatedTextToSpeech
 
 INPUT_HZ = 16_000

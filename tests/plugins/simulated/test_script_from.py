@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 from vivavoce_simulated.options import SpeechToTextOptions
-from vivavoce_simulated.speech_to_text import ScriptedWord, SimulatedSpeechToText
+from vivavoce_simulated.script import ScriptedWord
+from vivavoce_simulated.speech_to_text import SimulatedSpeechToText
 
 from vivavoce_api import AudioChunk, ClientError, Flush, SessionContext
 

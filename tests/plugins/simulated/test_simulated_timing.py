@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 from vivavoce_simulated.language_model import SimulatedLanguageModel
 from vivavoce_simulated.options import LanguageModelOptions, SpeechToTextOptions, TextToSpeechOptions
-from vivavoce_simulated.speech_to_text import SimulatedSpeechToText, read_script
+from vivavoce_simulated.script import read_script
+from vivavoce_simulated.speech_to_text import SimulatedSpeechToText
 from vivavoce_simulated.text_to_speech import SimulatedTextToSpeech
 
 from vivavoce_api import AudioChunk, ConfigurationError, Flush, Message, SessionContext, TextDelta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from vivavoce_simulated.faults import FaultOptions
 
@@ -40,6 +40,21 @@ class LanguageModelOptions(FaultOptions):
         "I see. Tell me a little more about that, if you like.",
         max_length=100_000,
         description="What it says each time, a word a token.",
+    )
+
+
+class JudgeOptions(FaultOptions):
+    """What the YAML says under `completeness`."""
+
+    pass_ms: float = Field(25, ge=0, le=60_000, description="How long an answer takes, in milliseconds.")
+    script: Path = Field(
+        description="JSON file: the script of the simulated speech-to-text, each word with `over`, the probability that"
+        " the utterance is over after it, as a real model said."
+    )
+    reader: dict[str, JsonValue] = Field(
+        {},
+        description="That model, as a section {plugin: NAME, **options}. `vivavoce bench` asks it, before it begins,"
+        " about clips whose words are not in the script.",
     )
 
 

@@ -15,6 +15,7 @@ from vivavoce_api import (
 )
 from vivavoce_simulated.options import (
     SESSION_PARAMETER,
+    JudgeOptions,
     LanguageModelOptions,
     SpeechToTextOptions,
     TextToSpeechOptions,
@@ -41,7 +42,7 @@ def vivavoce_speech_to_text() -> list[Offer]:
 
 @hookimpl
 def vivavoce_language_model() -> list[Offer]:
-    """One reply, at a stated pace."""
+    """One reply, and one set of judgements, each at a stated pace."""
     return [
         Offer(
             Kind.LANGUAGE_MODEL,
@@ -50,7 +51,15 @@ def vivavoce_language_model() -> list[Offer]:
             LanguageModelOptions,
             load_language_model,
             LanguageModelCapabilities(warms_prefix=True),
-        )
+        ),
+        Offer(
+            Kind.LANGUAGE_MODEL,
+            "simulated-judge",
+            "For `completeness` alone: a real model's answers about a script, recorded, at a stated pace",
+            JudgeOptions,
+            load_judge,
+            LanguageModelCapabilities(predicts_end_of_turn=True),
+        ),
     ]
 
 
@@ -71,7 +80,8 @@ def vivavoce_text_to_speech() -> list[Offer]:
 
 def load_speech_to_text(options: SpeechToTextOptions, progress: Progress) -> Any:
     """Read the script. Raises `ConfigurationError`."""
-    from vivavoce_simulated.speech_to_text import SimulatedSpeechToText, read_script
+    from vivavoce_simulated.script import read_script
+    from vivavoce_simulated.speech_to_text import SimulatedSpeechToText
 
     return SimulatedSpeechToText(options, read_script(options.script))
 
@@ -81,6 +91,14 @@ def load_language_model(options: LanguageModelOptions, progress: Progress) -> An
     from vivavoce_simulated.language_model import SimulatedLanguageModel
 
     return SimulatedLanguageModel(options)
+
+
+def load_judge(options: JudgeOptions, progress: Progress) -> Any:
+    """Read the script. Raises `ConfigurationError`."""
+    from vivavoce_simulated.judge import SimulatedJudge
+    from vivavoce_simulated.script import read_script
+
+    return SimulatedJudge(options, read_script(options.script))
 
 
 def load_text_to_speech(options: TextToSpeechOptions, progress: Progress) -> Any:

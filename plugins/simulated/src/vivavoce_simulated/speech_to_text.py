@@ -6,54 +6,18 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from vivavoce_api import AudioChunk, ClientError, ConfigurationError, Flush, SessionContext, Transcript
+from vivavoce_api import AudioChunk, ClientError, Flush, SessionContext, Transcript
 from vivavoce_simulated.closing import Closing
 from vivavoce_simulated.faults import Faults
 from vivavoce_simulated.options import SESSION_PARAMETER, SpeechToTextOptions
+from vivavoce_simulated.script import Turn
 
-MAX_SCRIPT_BYTES = 16 << 20
 LEVEL_WINDOW_MS = 10
 
 _PARAMETER = re.compile("[0-9]{1,6}")
-
-
-class ScriptedWord(BaseModel):
-    """A word and when it has been said, from the utterance's first voiced sample."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    word: str
-    end_ms: float
-
-
-Turn = Sequence[ScriptedWord]
-DEFAULT_SCRIPT: Sequence[Turn] = [[ScriptedWord(word="Hello", end_ms=300), ScriptedWord(word="there.", end_ms=600)]]
-
-
-def read_script(path: Path | None) -> Sequence[Turn]:
-    """The turns of a script file. Raises `ConfigurationError` when it can't be read or holds something else."""
-    if path is None:
-        return DEFAULT_SCRIPT
-    try:
-        if path.stat().st_size > MAX_SCRIPT_BYTES:
-            raise ConfigurationError(f"the script {path} is larger than {MAX_SCRIPT_BYTES >> 20} MiB")
-        script = TypeAdapter(list[list[ScriptedWord]]).validate_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"the script {path} can't be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(key) for key in first["loc"]) or "the file"
-        raise ConfigurationError(
-            f"the script {path} is no list of turns of {{word, end_ms}}: {place}: {first['msg']}"
-        ) from error
-    if not script:
-        raise ConfigurationError(f"the script {path} holds no turn")
-    return script
 
 
 class SimulatedSpeechToText:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vivavoce.bench.rehearsal import JUDGE
+from vivavoce.definition.choice import Choice
 from vivavoce_api import Catalog, VivavoceError
 
 if TYPE_CHECKING:
@@ -56,16 +58,21 @@ async def _serve(arguments: dict[str, Any]) -> None:
 def adapted(
     definition: AgentDefinition, script: str | None, max_sessions: int | None, style: str | None = None
 ) -> AgentDefinition:
-    """`definition` with another script for a simulated speech-to-text, room for `max_sessions`, another style."""
+    """`definition` with another script for simulated engines, room for `max_sessions`, another style."""
     changes: dict[str, Any] = {}
     if style is not None:
         changes["turn"] = definition.turn.model_copy(update={"style": style})
     if script is not None and is_scripted(definition):
-        options = definition.stt.options.model_copy(update={"script": Path(script)})
-        changes["stt"] = replace(definition.stt, options=options)
+        changes["stt"] = _scripted(definition.stt, script)
+        if isinstance(definition.completeness, Choice) and definition.completeness.offer.name == JUDGE:
+            changes["completeness"] = _scripted(definition.completeness, script)
     if max_sessions is not None and max_sessions > definition.limits.max_sessions:
         changes["limits"] = definition.limits.model_copy(update={"max_sessions": max_sessions})
     return definition.model_copy(update=changes)
+
+
+def _scripted(choice: Choice, script: str) -> Choice:
+    return replace(choice, options=choice.options.model_copy(update={"script": Path(script)}))
 
 
 def is_scripted(definition: AgentDefinition) -> bool:
