@@ -11,6 +11,8 @@ VIVAVOCE: dict[str, dict[str, Any]] = {
     "eager": {"turn": {"style": "eager"}},
     "balanced": {"turn": {"style": "balanced"}},
     "patient": {"turn": {"style": "patient"}},
+    # The model that judges the words runs on this machine, in the time that it takes there.
+    "live": {"turn": {"style": "eager"}, "completeness": {"plugin": "openvino", "model": "qwen2.5-coder-1.5b"}},
     # As the peers do it, no language model judges whether the words are complete.
     "sound": {"turn": {"style": "balanced"}, "completeness": None, "turn_detector": {"plugin": "smart-turn"}},
     # As the peers' variants of that name: nothing but silence decides.

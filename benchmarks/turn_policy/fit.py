@@ -80,6 +80,8 @@ OTHER_READERS = {
     "large, as user": "text_as_user",
     "small": "text_small",
     "small, as user": "text_small_as_user",
+    "large, with a head": "text_head",
+    "small, with a head": "text_small_head",
 }
 """Columns for other ways to get the text signal; the weights are fitted to `text_probability`."""
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}

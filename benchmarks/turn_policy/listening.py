@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from vivavoce_llamacpp.models import model_path
+from vivavoce_llamacpp.models import ending_odds
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.plugin import load as load_language_model
+from vivavoce_openvino.options import OpenVinoOptions
+from vivavoce_openvino.plugin import load as load_with_head
+from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
 from vivavoce_pipecat import silero, smart_turn
 from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
 from voices import RATE_HZ, Sound
 
 from vivavoce_api import Message, SessionContext
+from vivavoce_api.endings import rescaled
 
 WINDOW = silero.WINDOW_SAMPLES
 STARTS_AT, GOES_ON_AT = 0.5, 0.35
@@ -65,25 +69,32 @@ class Ears:
 
 
 async def text_probabilities(
-    asked: Sequence[tuple[str, str]], model: str, read_as: Literal["user", "assistant"]
+    asked: Sequence[tuple[str, str]], model: str, read_as: Literal["user", "assistant", "head"]
 ) -> dict[tuple[str, str], float]:
     """The language model's probability that the user's message ends, for pairs of (agent's words, user's words).
 
-    As the model finds it: named as a file, since the plugin corrects the odds of the models that it knows by name.
+    By the plugin `llamacpp`, or `openvino` with its head. As the model finds it, before the plugins correct the odds.
     """
-    file = str(model_path(model, _quiet))
-    engine = load_language_model(LlamaCppOptions(model=file, reads_user_as=read_as), _quiet)
+    engine, odds = _reader(model, read_as)
     try:
         session = await engine.open_session(SessionContext("turn-policy"))
         known: dict[tuple[str, str], float] = {}
         for agent, user in sorted(set(asked)):
             said = [Message("assistant", agent)] if agent else []
             messages = [Message("system", INSTRUCTIONS), *said, Message("user", user)]
-            known[agent, user] = await session.end_of_turn_probability(messages)
+            known[agent, user] = rescaled(await session.end_of_turn_probability(messages), 1 / odds)
         await session.close()
         return known
     finally:
         await engine.close()
+
+
+def _reader(model: str, read_as: Literal["user", "assistant", "head"]) -> tuple[Any, float]:
+    """An engine, and by what its plugin multiplies the odds."""
+    if read_as == "head":
+        return load_with_head(OpenVinoOptions(model=model), _quiet), HEAD_ODDS[model]
+    options = LlamaCppOptions(model=model, reads_user_as=read_as)
+    return load_language_model(options, _quiet), ending_odds(model, read_as)
 
 
 def _pcm(sound: Sound) -> bytes:

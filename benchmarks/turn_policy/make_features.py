@@ -11,9 +11,10 @@ import argparse
 import asyncio
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -30,21 +31,24 @@ LOOK_MS, LATE_LOOK_MS = 64, 192
 """When smart-turn looks; the late look is for the clips alone, to show that it is not worth its price."""
 CLIP_ROOMS, READER_ROOMS = 3, 2
 LARGE, SMALL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
-READERS = {
+READERS: dict[str, tuple[str, Literal["user", "assistant", "head"]]] = {
     "text_probability": (LARGE, "assistant"),
     "text_as_user": (LARGE, "user"),
     "text_small": (SMALL, "assistant"),
     "text_small_as_user": (SMALL, "user"),
+    "text_head": (LARGE, "head"),
+    "text_small_head": (SMALL, "head"),
 }
-"""Who reads the words for each column, and in whose name."""
+"""Who reads the words for each column, and in whose name; with a head always in the user's."""
 
 
 @dataclass
 class Row:
     """One silence.
 
-    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the last four: the
-    text signal, by the model of 1.5 B and by the small one, with the words put to it as the assistant's or the user's.
+    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the others: the
+    text signal, by the model of 1.5 B and by the small one, with the words put to it as the assistant's or the user's,
+    and by the heads that were fitted to both.
     """
 
     source: str
@@ -61,14 +65,25 @@ class Row:
     text_as_user: float | None = None
     text_small: float | None = None
     text_small_as_user: float | None = None
+    text_head: float | None = None
+    text_small_head: float | None = None
 
 
 def main() -> None:
     """Make both files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--piper-python", required=True)
-    parser.add_argument("--reader", required=True, type=Path)
+    parser.add_argument("--piper-python")
+    parser.add_argument("--reader", type=Path)
+    parser.add_argument(
+        "--only-heads", action="store_true", help="ask the heads about the texts in the files as they are"
+    )
     options = parser.parse_args()
+    if options.only_heads:
+        for name in ("features", "clips", "reader"):
+            ask_heads(HERE / f"{name}.csv")
+        return
+    if not options.piper_python or not options.reader:
+        parser.error("--piper-python and --reader are needed to make all anew")
     ears = Ears()
     write(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
     write(HERE / "clips.csv", list(judged_rows(ears, clips(), "human", CLIP_ROOMS, seed=3)))
@@ -188,15 +203,32 @@ def voiced_part(sound: Sound) -> Sound:
 
 def write(path: Path, rows: list[Row]) -> None:
     """Ask the language models for all texts at once, and save."""
-    asked = [(row.agent, row.text) for row in rows]
-    for column, (model, role) in READERS.items():
-        known = asyncio.run(text_probabilities(asked, model, role))
+    save(path, ask([asdict(row) for row in rows], READERS))
+
+
+def ask_heads(path: Path) -> None:
+    """Ask the heads about the texts in a file, and save."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    save(path, ask(rows, [column for column, (_, role) in READERS.items() if role == "head"]))
+
+
+def ask(rows: list[dict[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows with the text signal in these columns."""
+    asked = [(row["agent"], row["text"]) for row in rows]
+    for column in columns:
+        known = asyncio.run(text_probabilities(asked, *READERS[column]))
         for row in rows:
-            setattr(row, column, round(known[row.agent, row.text], 5))
+            row[column] = round(known[row["agent"], row["text"]], 5)
+    return rows
+
+
+def save(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the file."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows(rows)
     print(f"{path.name}: {len(rows)} silences")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from vivavoce_llamacpp.models import DEFAULT_MODEL, ENDING_ODDS, ending_odds
+from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
 
 from vivavoce.conversation.turn_model import (
     AUDIO_ALONE,
@@ -103,8 +104,11 @@ def test_the_constants_are_those_of_the_fit():
         assert bars == {name: str(getattr(style, bar)) for name, style in STYLES.items()}
     readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}
     odds = {name: float(line) for name, line in re.findall(r"^ +(.*): odds times ([0-9.]+);", printed, re.MULTILINE)}
-    assert len(odds) == len(ENDING_ODDS)
+    assert len(odds) == len(ENDING_ODDS) + len(HEAD_ODDS)
     for name, factor in odds.items():
-        size, _, as_user = name.partition(", ")
-        assert ending_odds(readers[size], "user" if as_user else "assistant") == factor
+        size, _, how = name.partition(", ")
+        known = (
+            HEAD_ODDS if "head" in how else {readers[size]: ending_odds(readers[size], "user" if how else "assistant")}
+        )
+        assert known[readers[size]] == factor
     assert ending_odds("/some/file.gguf", "user") == 1

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import openvino
@@ -186,6 +187,32 @@ def test_end_of_turn_is_likelier_at_the_end(runner: asyncio.Runner, engine: Open
     assert runner.run(judge("What is the capital of France?")) == runner.run(judge("What is the capital of France"))
     assert runner.run(judge("What is the capital of")) < 0.1
     assert runner.run(judge("...")) == 0
+
+
+def test_the_head_tells_ends_where_the_next_token_alone_is_doubtful(
+    runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sentences of the benchmark's that no head was fitted to: every third of its file."""
+    path = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "utterances.tsv"
+    lines = [line.split("\t")[-1].replace(" |", "") for line in path.read_text().splitlines()[3::3]]
+    texts = [
+        (" ".join(words[:n]), n == len(words)) for line in lines[:16] for n in range(2, 1 + len(words := line.split()))
+    ]
+
+    async def ranked() -> float:
+        """How often an end is found likelier than another word."""
+        session = await engine.open_session(SessionContext("ranking"))
+        asked = [(await session.end_of_turn_probability([SYSTEM, Message("user", text)]), end) for text, end in texts]
+        await session.close()
+        ends, others = ([p for p, is_end in asked if is_end is which] for which in (True, False))
+        return sum((end > other) + 0.5 * (end == other) for end in ends for other in others) / len(ends) / len(others)
+
+    assert engine.head is not None
+    by_head = runner.run(ranked())
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "head", None)
+        by_token = runner.run(ranked())
+    assert by_head > max(by_token, 0.9)
 
 
 def test_asking_for_the_end_reads_all_that_the_reply_needs(

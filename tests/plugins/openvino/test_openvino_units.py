@@ -11,9 +11,10 @@ from gguf.quants import dequantize, quantize
 from pydantic import ValidationError
 from vivavoce_openvino.chat import next_token
 from vivavoce_openvino.conversion import converted, rewrite
+from vivavoce_openvino.ending import EndingHead, head_of
 from vivavoce_openvino.engine import OpenVinoEngine
 from vivavoce_openvino.options import OpenVinoOptions
-from vivavoce_openvino.weights import DEFAULT_MODEL, ENDING_ODDS, QWEN_CODER_0_5B, gguf_path
+from vivavoce_openvino.weights import BY_NAME, DEFAULT_MODEL, ENDING_ODDS, gguf_path
 
 from vivavoce_api import ConfigurationError, PrerequisiteError, no_progress
 
@@ -50,9 +51,10 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_extra_brings_exactly_the_weights() -> None:
     pyproject = Path(__file__).parents[3] / "plugins/openvino/pyproject.toml"
-    extra = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]["weights"]
-    named = {requirement.split("==")[0] for requirement in extra}
-    assert named == {part.distribution for file in QWEN_CODER_0_5B.files for part in file.parts}
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    for weights, extra in zip(BY_NAME.values(), ("weights", "weights-1-5b"), strict=True):
+        named = {requirement.split("==")[0] for requirement in extras[extra]}
+        assert named == {part.distribution for file in weights.files for part in file.parts}
 
 
 def test_formats_that_can_not_be_read_are_rewritten_and_the_others_kept(tmp_path: Path) -> None:
@@ -97,6 +99,25 @@ def test_unlikely_tokens_are_never_drawn() -> None:
     assert {next_token(logits, 0.1, random) for _ in range(100)} == {0}, "0.37 ^ 10 is next to nothing"
 
 
-def test_endings_are_on_the_scale_that_was_fitted_for_the_same_weights() -> None:
-    llamacpp = pytest.importorskip("vivavoce_llamacpp.models", reason="pip install vivavoce-llamacpp")
-    assert {DEFAULT_MODEL: llamacpp.ending_odds(DEFAULT_MODEL, "user")} == ENDING_ODDS
+@pytest.mark.parametrize(("model", "size"), [(DEFAULT_MODEL, 896), ("qwen2.5-coder-1.5b", 1536)])
+def test_each_model_by_name_has_a_head_of_its_size(model: str, size: int) -> None:
+    head = head_of(model)
+    assert head is not None
+    assert head.weights.shape == (size,)
+    assert model in ENDING_ODDS
+
+
+@pytest.mark.parametrize("model", ["/some/qwen2.5-coder-0.5b.gguf", "../heads/qwen2.5-coder-0.5b", "other.gguf"])
+def test_a_file_has_no_head(model: str) -> None:
+    assert head_of(model) is None
+
+
+def test_a_head_weighs_the_direction_of_the_state_and_the_models_own_odds() -> None:
+    head = EndingHead(1, np.array([2.0, 0.0], np.float32), end_weight=1.0, bias=-1.0)
+    even = head.probability(np.array([0.0, 5.0], np.float32), 0.5)
+    assert even == pytest.approx(1 / (1 + np.exp(1.0)))
+    assert head.probability(np.array([3.0, 3.0], np.float32), 0.5) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert head.probability(np.array([30.0, 30.0], np.float32), 0.5) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert head.probability(np.array([0.0, 5.0], np.float32), 0.9) > even
+    assert 0 <= head.probability(np.array([-1.0, 0.0], np.float32), 0.0) < 0.001
+    assert head.probability(np.array([1000.0, 0.0], np.float32), 1.0) <= 1

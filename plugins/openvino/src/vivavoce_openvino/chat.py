@@ -31,17 +31,22 @@ class Chat:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation as tokens."""
-        return self.tokens(self._rendered(messages, opens_reply=False))
+        return self.tokens(self.rendered(messages, opens_reply=False))
 
     def reply_prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation as tokens, up to where the reply begins."""
-        return self.tokens(self._rendered(messages, opens_reply=True))
+        return self.tokens(self.rendered(messages, opens_reply=True))
 
     def message_prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation as tokens up to the last word of its last message, without the punctuation at its end."""
         words = unpunctuated(messages[-1].content)
         asked = [*messages[:-1], Message("user", PLACEHOLDER)]
-        return self.tokens(self._rendered(asked, opens_reply=False).rpartition(PLACEHOLDER)[0] + words)
+        return self.tokens(self.rendered(asked, opens_reply=False).rpartition(PLACEHOLDER)[0] + words)
+
+    def rendered(self, messages: Sequence[Message], *, opens_reply: bool) -> str:
+        """The conversation as the model's template writes it; `opens_reply`: up to where the reply begins."""
+        history = [{"role": message.role, "content": message.content} for message in messages]
+        return self._tokenizer.apply_chat_template(history, add_generation_prompt=opens_reply)
 
     def tokens(self, text: str) -> list[int]:
         """A text as tokens; the names of special tokens become these."""
@@ -61,10 +66,6 @@ class Chat:
         texts = self._tokenizer.decode([[int(token)] for token in likeliest])
         ends = [self.stops(int(token)) or ends_message(text) for token, text in zip(likeliest, texts, strict=True)]
         return float(_probabilities(logits)[likeliest[ends]].sum())
-
-    def _rendered(self, messages: Sequence[Message], *, opens_reply: bool) -> str:
-        history = [{"role": message.role, "content": message.content} for message in messages]
-        return self._tokenizer.apply_chat_template(history, add_generation_prompt=opens_reply)
 
 
 def next_token(logits: np.ndarray, temperature: float, random: np.random.Generator) -> int:

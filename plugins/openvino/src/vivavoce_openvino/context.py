@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,25 @@ LENGTH_AXIS = 2
 """Keys and values are [batch, heads, length, size]."""
 
 
-def compiled(model: Path, threads: int) -> ov.CompiledModel:
-    """The model, ready to run; takes some seconds. Raises `RuntimeError` for files that OpenVINO can't read."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model makes of some places in a text: `logits`, [places, vocabulary], of each next token, and the
+    `states`, [places, size], that go into the layer that was asked for; None where none was."""
+
+    logits: np.ndarray
+    states: np.ndarray | None
+
+
+def compiled(model: Path, threads: int, state_of_layer: int | None = None) -> ov.CompiledModel:
+    """The model, ready to run; takes some seconds. Raises `RuntimeError` for files that OpenVINO can't read.
+
+    `state_of_layer`: also show what goes into this layer, from 0.
+    """
     core = ov.Core()
     network = core.read_model(model)
-    _pick_rows_before_head(network)
+    rows = _pick_rows_before_head(network)
+    if state_of_layer is not None:
+        _show_state(network, rows, state_of_layer)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
@@ -29,7 +44,7 @@ def compiled(model: Path, threads: int) -> ov.CompiledModel:
     return core.compile_model(network, "CPU", settings)
 
 
-def _pick_rows_before_head(network: ov.Model) -> None:
+def _pick_rows_before_head(network: ov.Model) -> ov.Node:
     """Compute the likelihoods of the next token at the positions in the new input `rows` alone, not after each token.
 
     A prompt of 200 tokens would else take 120 MB for them; the head holds a quarter of the weights (0.5B).
@@ -43,6 +58,19 @@ def _pick_rows_before_head(network: ov.Model) -> None:
     head.input(0).replace_source_output(picked.output(0))
     network.add_parameters([rows])
     network.validate_nodes_and_infer_types()
+    return rows
+
+
+def _show_state(network: ov.Model, rows: ov.Node, layer: int) -> None:
+    """Make what goes into a layer, at the positions in `rows`, the second output.
+
+    Every layer begins with a norm, and has another in its middle; each takes a mean, and nothing else does.
+    """
+    means = [node for node in network.get_ordered_ops() if node.get_type_name() == "ReduceMean"]
+    state = means[2 * layer].input_value(0).get_node().input_value(0)
+    picked = ops.gather(state, rows, ops.constant(np.int64(1)))
+    network.add_results([ops.result(picked)])
+    network.validate_nodes_and_infer_types()
 
 
 class Context:
@@ -51,8 +79,9 @@ class Context:
     def __init__(self, model: ov.CompiledModel) -> None:
         self._request = model.create_infer_request()
         self._inputs = {name for model_input in model.inputs for name in model_input.names}
+        self._outputs = len(model.outputs)
         self._read: list[int] = []
-        self._next: np.ndarray | None = None
+        self._next: Reading | None = None
 
     def common(self, tokens: Sequence[int]) -> int:
         """How many of these tokens, from the first on, were read and need not be read again."""
@@ -63,11 +92,11 @@ class Context:
             common += 1
         return common
 
-    def read(self, tokens: Sequence[int], *after: int) -> np.ndarray:
-        """Read `tokens` as far as they were not read yet: [len(after), vocabulary], what may come next.
+    def read(self, tokens: Sequence[int], *after: int) -> Reading:
+        """Read `tokens` as far as they were not read yet: what the model makes of it after the first n tokens.
 
-        These are the logits of each next token after the first n tokens, for each n of `after`, which ascend; after
-        all of them where none is given. What was read beyond the common beginning is forgotten.
+        That is for each n of `after`, which ascend; after all of them where none is given. What was read beyond the
+        common beginning is forgotten.
         """
         after = after or (len(tokens),)
         kept = min(self.common(tokens), min(after) - 1)
@@ -84,8 +113,11 @@ class Context:
         }
         self._read, self._next = [], None  # should it fail half-way, nothing is known of what the model's memory holds
         self._request.infer({name: value for name, value in inputs.items() if name in self._inputs})
-        found = self._request.get_output_tensor(0).data[0].copy()
-        self._read, self._next = list(tokens), found[-1:] if after[-1] == len(tokens) else None
+        outputs = [self._request.get_output_tensor(n).data[0].copy() for n in range(self._outputs)]
+        found = Reading(outputs[0], outputs[1] if len(outputs) > 1 else None)
+        self._read, self._next = list(tokens), None
+        if after[-1] == len(tokens):
+            self._next = Reading(found.logits[-1:], None if found.states is None else found.states[-1:])
         return found
 
     def _keep(self, length: int) -> None:

@@ -15,6 +15,7 @@ from vivavoce_api import EngineError, EngineUnavailableError, PrerequisiteError,
 from vivavoce_openvino.chat import Chat
 from vivavoce_openvino.context import Context, compiled
 from vivavoce_openvino.conversion import MODEL
+from vivavoce_openvino.ending import head_of
 from vivavoce_openvino.options import OpenVinoOptions
 from vivavoce_openvino.session import OpenVinoSession
 
@@ -33,11 +34,13 @@ class OpenVinoEngine:
         Raises `PrerequisiteError` where the folder's files are damaged.
         """
         self._options = options
+        self.head = head_of(options.model)
         # OpenVINO gives the thread that loads a model a small stack for signals, and forgets to take it back: in the
         # main thread, the next signal would end the process.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="openvino")
         try:
-            self.chat, self._model = self._thread.submit(_loaded, folder, options.threads or default_threads()).result()
+            threads, layer = options.threads or default_threads(), self.head.layer if self.head else None
+            self.chat, self._model = self._thread.submit(_loaded, folder, threads, layer).result()
         except RuntimeError as error:
             self._thread.shutdown()
             raise PrerequisiteError(
@@ -72,8 +75,8 @@ class OpenVinoEngine:
             raise EngineUnavailableError("the embedded language model was closed", retryable=False)
 
 
-def _loaded(folder: Path, threads: int) -> tuple[Chat, CompiledModel]:
-    chat, model = Chat(folder), compiled(folder / MODEL, threads)
+def _loaded(folder: Path, threads: int, state_of_layer: int | None) -> tuple[Chat, CompiledModel]:
+    chat, model = Chat(folder), compiled(folder / MODEL, threads, state_of_layer)
     Context(model).read(chat.tokens("Hello"))
     return chat, model
 

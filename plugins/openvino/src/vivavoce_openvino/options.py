@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from vivavoce_api import Options
-from vivavoce_openvino.weights import DEFAULT_MODEL
+from vivavoce_openvino.weights import BY_NAME, DEFAULT_MODEL
 
 
 class OpenVinoOptions(Options):
     """Options of the `openvino` plugin."""
 
     model: str = DEFAULT_MODEL
-    """qwen2.5-coder-0.5b, or the path of a GGUF file of the architectures qwen2, qwen3 or llama."""
+    """qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, or the path of a GGUF file of the architectures qwen2, qwen3 or llama."""
 
     threads: int | None = Field(default=None, ge=1, le=256)
     """CPU threads. Default: all cores up to 4, half of them beyond that."""
@@ -29,6 +29,6 @@ class OpenVinoOptions(Options):
     @field_validator("model")
     @classmethod
     def _model_is_named_or_a_file(cls, value: str) -> str:
-        if value != DEFAULT_MODEL and not value.endswith(".gguf"):
-            raise ValueError(f"'{value}' is neither {DEFAULT_MODEL} nor the path of a .gguf file")
+        if value not in BY_NAME and not value.endswith(".gguf"):
+            raise ValueError(f"'{value}' is neither {' nor '.join(BY_NAME)} nor the path of a .gguf file")
         return value

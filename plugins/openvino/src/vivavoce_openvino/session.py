@@ -17,6 +17,7 @@ from vivavoce_openvino.weights import ENDING_ODDS
 
 if TYPE_CHECKING:
     from vivavoce_openvino.context import Context
+    from vivavoce_openvino.ending import EndingHead
 
 T = TypeVar("T")
 STEP_TOKENS = 64
@@ -28,6 +29,7 @@ class Model(Protocol):
     """What a session needs of the engine."""
 
     chat: Chat
+    head: EndingHead | None
 
     async def run(self, step: Callable[..., T], *args: object) -> T:
         """One step in the model's thread."""
@@ -78,9 +80,10 @@ class OpenVinoSession:
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
         """How likely the user's last message is complete, 0 to 1.
 
-        What counts is the probability that the message ends after its last word, on the scale of the turn model
-        (`ENDING_ODDS`). 0 where nothing was said. The same pass reads on to where the reply would begin: a reply to
-        these very messages has its first token without another. Raises `EngineError`.
+        What counts is whether the message ends after its last word, as the model's head finds (`ending.py`; without
+        one, the probability of a token that ends it), on the scale of the turn model (`ENDING_ODDS`). 0 where nothing
+        was said. The same pass reads on to where the reply would begin: a reply to these very messages has its first
+        token without another. Raises `EngineError`.
         """
         if not messages or messages[-1].role != "user":
             raise ValueError("the last message must be the user's")
@@ -99,13 +102,16 @@ class OpenVinoSession:
 
     def _continue(self, context: Context, prompt: list[int], written: list[int]) -> tuple[int, str]:
         tokens = [*prompt, *written]
-        token = next_token(context.read(tokens)[0], self._options.temperature, self._random)
+        token = next_token(context.read(tokens).logits[0], self._options.temperature, self._random)
         return token, self._chat.text([*written, token])
 
     def _judge(self, context: Context, said: list[int], prompt: list[int]) -> float:
-        if prompt[: len(said)] != said:  # punctuation may change the last word's tokens
-            return self._chat.end_probability(context.read(said)[0])
-        return self._chat.end_probability(context.read(prompt, len(said), len(prompt))[0])
+        continues = prompt[: len(said)] == said  # punctuation may change the last word's tokens
+        reading = context.read(prompt, len(said), len(prompt)) if continues else context.read(said)
+        ending = self._chat.end_probability(reading.logits[0])
+        if self._model.head is None or reading.states is None:
+            return ending
+        return self._model.head.probability(reading.states[0], ending)
 
     async def _read_most(self, tokens: list[int]) -> None:
         """Read all but the last `STEP_TOKENS` or fewer, which cost no more than one."""

