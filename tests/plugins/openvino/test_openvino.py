@@ -4,7 +4,7 @@ import asyncio
 import ctypes
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -195,9 +195,8 @@ def test_the_head_tells_ends_where_the_next_token_alone_is_doubtful(
     """Sentences of the benchmark's that no head was fitted to: every third of its file."""
     path = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "utterances.tsv"
     lines = [line.split("\t")[-1].replace(" |", "") for line in path.read_text().splitlines()[3::3]]
-    texts = [
-        (" ".join(words[:n]), n == len(words)) for line in lines[:16] for n in range(2, 1 + len(words := line.split()))
-    ]
+    sentences = [line.split() for line in lines[:16]]
+    texts = [(" ".join(words[:n]), n == len(words)) for words in sentences for n in range(2, len(words) + 1)]
 
     async def ranked() -> float:
         """How often an end is found likelier than another word."""
@@ -226,7 +225,8 @@ def test_asking_for_the_end_reads_all_that_the_reply_needs(
         passes.append(inputs["input_ids"].shape[1])
         return infer(request, inputs)
 
-    async def ask_then_reply() -> tuple[list[int], str, Usage]:
+    async def ask_then_reply(opening: Sequence[int]) -> tuple[list[int], str, Usage]:
+        engine.opening = opening
         session = await engine.open_session(SessionContext("end, then reply"))
         assert await session.end_of_turn_probability(said) > 0.3
         passes.clear()
@@ -235,10 +235,15 @@ def test_asking_for_the_end_reads_all_that_the_reply_needs(
         return list(passes), text_of(items), items[-1]
 
     monkeypatch.setattr(openvino.InferRequest, "infer", counted)
-    read, text, usage = runner.run(ask_then_reply())
+    read, text, usage = runner.run(ask_then_reply(()))
     assert read == [1] * (usage.completion_tokens - 1), "no pass before the first token, then one for each"
     assert usage.cached_tokens == usage.prompt_tokens
     assert text == text_of(runner.run(ask(engine, said))[0])
+    begins_alike = tuple(engine.opening)
+    assert len(begins_alike) == 2
+    assert runner.run(ask_then_reply(begins_alike))[:2] == ([1] * (usage.completion_tokens - 3), text)
+    begins_otherwise = (begins_alike[0], begins_alike[0])
+    assert runner.run(ask_then_reply(begins_otherwise))[:2] == ([1] * (usage.completion_tokens - 2), text)
 
 
 def test_too_long_a_conversation_is_refused_in_words(runner: asyncio.Runner, engine: OpenVinoEngine) -> None:

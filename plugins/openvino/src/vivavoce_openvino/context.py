@@ -23,6 +23,11 @@ class Reading:
     logits: np.ndarray
     states: np.ndarray | None
 
+    def at(self, place: int) -> Reading:
+        """One of the places."""
+        one = slice(place, place + 1)
+        return Reading(self.logits[one], None if self.states is None else self.states[one])
+
 
 def compiled(model: Path, threads: int, state_of_layer: int | None = None) -> ov.CompiledModel:
     """The model, ready to run; takes some seconds. Raises `RuntimeError` for files that OpenVINO can't read.
@@ -81,7 +86,7 @@ class Context:
         self._inputs = {name for model_input in model.inputs for name in model_input.names}
         self._outputs = len(model.outputs)
         self._read: list[int] = []
-        self._next: Reading | None = None
+        self._known: dict[int, Reading] = {}
 
     def common(self, tokens: Sequence[int]) -> int:
         """How many of these tokens, from the first on, were read and need not be read again."""
@@ -96,12 +101,13 @@ class Context:
         """Read `tokens` as far as they were not read yet: what the model makes of it after the first n tokens.
 
         That is for each n of `after`, which ascend; after all of them where none is given. What was read beyond the
-        common beginning is forgotten.
+        common beginning is forgotten, unless nothing has to be read.
         """
         after = after or (len(tokens),)
-        kept = min(self.common(tokens), min(after) - 1)
-        if self._read == tokens and after == (len(tokens),) and self._next is not None:
-            return self._next
+        common = self.common(tokens)
+        if len(after) == 1 and after[0] <= common and after[0] in self._known:
+            return self._known[after[0]]
+        kept = min(common, min(after) - 1)
         self._keep(kept)
         new = np.asarray([tokens[kept:]], np.int64)
         inputs = {
@@ -111,13 +117,12 @@ class Context:
             "beam_idx": np.zeros(1, np.int32),
             ROWS: np.array([n - 1 - kept for n in after], np.int64),
         }
-        self._read, self._next = [], None  # should it fail half-way, nothing is known of what the model's memory holds
+        self._read, self._known = [], {}  # should it fail half-way, nothing is known of what the model's memory holds
         self._request.infer({name: value for name, value in inputs.items() if name in self._inputs})
         outputs = [self._request.get_output_tensor(n).data[0].copy() for n in range(self._outputs)]
         found = Reading(outputs[0], outputs[1] if len(outputs) > 1 else None)
-        self._read, self._next = list(tokens), None
-        if after[-1] == len(tokens):
-            self._next = Reading(found.logits[-1:], None if found.states is None else found.states[-1:])
+        self._read = list(tokens)
+        self._known = {n: found.at(place) for place, n in enumerate(after)}
         return found
 
     def _keep(self, length: int) -> None:
@@ -129,4 +134,4 @@ class Context:
                 held = state.state.data
                 if held.ndim > LENGTH_AXIS:
                     state.state = ov.Tensor(np.ascontiguousarray(held[:, :, :length]))
-        self._read, self._next = self._read[:length], None
+        self._read = self._read[:length]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -34,6 +34,7 @@ class OpenVinoEngine:
         Raises `PrerequisiteError` where the folder's files are damaged.
         """
         self._options = options
+        self.opening: Sequence[int] = ()
         self.head = head_of(options.model)
         # OpenVINO gives the thread that loads a model a small stack for signals, and forgets to take it back: in the
         # main thread, the next signal would end the process.

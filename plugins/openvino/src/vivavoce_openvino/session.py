@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from vivavoce_openvino.ending import EndingHead
 
 T = TypeVar("T")
+OPENING_TOKENS = 2
+"""Replies tend to begin alike ("Oh,"). So many tokens of the last one are read along, on trial, where it is asked whether
+the message is over: a reply that begins so, too, has these without a pass for each."""
 STEP_TOKENS = 64
 """Of a long prompt read in one step, 0.3 to 0.5 s; after each, others have their turn, and a cancelled request ends."""
 INCOMPLETE = "\ufffd"
@@ -30,6 +33,8 @@ class Model(Protocol):
 
     chat: Chat
     head: EndingHead | None
+    opening: Sequence[int]
+    """How the last reply to anybody began."""
 
     async def run(self, step: Callable[..., T], *args: object) -> T:
         """One step in the model's thread."""
@@ -65,6 +70,8 @@ class OpenVinoSession:
             written.append(token)
             if self._chat.stops(token):
                 break
+            if len(written) == OPENING_TOKENS:
+                self._model.opening = tuple(written)
             if len(text) > len(said) and not text.endswith(INCOMPLETE):
                 yield TextDelta(text[len(said) :])
                 said = text
@@ -83,7 +90,7 @@ class OpenVinoSession:
         What counts is whether the message ends after its last word, as the model's head finds (`ending.py`; without
         one, the probability of a token that ends it), on the scale of the turn model (`ENDING_ODDS`). 0 where nothing
         was said. The same pass reads on to where the reply would begin: a reply to these very messages has its first
-        token without another. Raises `EngineError`.
+        token without another, and the next two if it begins like the last reply. Raises `EngineError`.
         """
         if not messages or messages[-1].role != "user":
             raise ValueError("the last message must be the user's")
@@ -107,7 +114,11 @@ class OpenVinoSession:
 
     def _judge(self, context: Context, said: list[int], prompt: list[int]) -> float:
         continues = prompt[: len(said)] == said  # punctuation may change the last word's tokens
-        reading = context.read(prompt, len(said), len(prompt)) if continues else context.read(said)
+        if continues:
+            trial = [*prompt, *self._model.opening]
+            reading = context.read(trial, len(said), *range(len(prompt), len(trial) + 1))
+        else:
+            reading = context.read(said)
         ending = self._chat.end_probability(reading.logits[0])
         if self._model.head is None or reading.states is None:
             return ending
