@@ -28,7 +28,7 @@ setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloa
 run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/other.yaml]
 	$(BIN)/vivavoce run $(AGENT) --host $(HOST) --port $(PORT)
 
-test: setup-bench lint  ## everything: the linters, all tests with the real embedded models
+test: setup lint  ## everything: the linters, all tests with the real embedded models
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the tests that need no model and no waiting
@@ -37,7 +37,7 @@ test-fast: setup  ## the tests that need no model and no waiting
 bench: setup-bench  ## how soon it answers: make bench [BENCH="--turns 30 --styles"]
 	$(BIN)/vivavoce bench agents/simulated.yaml $(BENCH)
 
-setup-bench: setup .venv/.benchmarks  ## the model that agents/simulated.yaml asks whether a turn is over (1.1 GB more)
+setup-bench: setup .venv/.benchmarks  ## the model that judges the words of other clips than tests/data/speech (1.1 GB more)
 
 .venv/.benchmarks: .venv/.installed benchmarks/requirements.txt
 	@echo "Installing a larger language model for the benchmarks: 1.1 GB of downloads the first time."

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -79,12 +80,18 @@ def test_every_peer_has_requirements_that_name_exact_versions() -> None:
         assert all("==" in line for line in lines), family
 
 
+def assert_moved(written: dict[str, Any], original: dict[str, Any]) -> None:
+    """The same but for the scripts, which are found from anywhere."""
+    for section in ("stt", "completeness"):
+        assert Path(written[section].pop("script")) == AGENT.parent / original[section].pop("script")
+    assert written == original
+
+
 def test_a_style_is_all_that_changes_in_our_agent(tmp_path: Path) -> None:
     styled = yaml.safe_load(write_changed(AGENT, Contender("vivavoce", "eager"), tmp_path).read_text())
     assert styled.pop("turn") == {"style": "eager"}
     original = yaml.safe_load(AGENT.read_text())
-    assert Path(styled["stt"].pop("script")) == AGENT.parent / original["stt"].pop("script")
-    assert styled == original
+    assert_moved(styled, original)
 
 
 def test_a_reply_is_all_that_changes_in_the_agent_of_all(tmp_path: Path) -> None:
@@ -92,5 +99,4 @@ def test_a_reply_is_all_that_changes_in_the_agent_of_all(tmp_path: Path) -> None
     original = yaml.safe_load(AGENT.read_text())
     assert replying["llm"].pop("reply") == "Yes."
     del original["llm"]["reply"]
-    assert Path(replying["stt"].pop("script")) == AGENT.parent / original["stt"].pop("script")
-    assert replying == original
+    assert_moved(replying, original)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OPENING_TOKENS = 2
-"""Replies tend to begin alike ("Oh,"). So many tokens of the last one are read along, on trial, where it is asked whether
+"""Replies tend to begin alike ("Oh,"). So many tokens of the last one are read along, on trial, where it is asked if
 the message is over: a reply that begins so, too, has these without a pass for each."""
 STEP_TOKENS = 64
 """Of a long prompt read in one step, 0.3 to 0.5 s; after each, others have their turn, and a cancelled request ends."""
