@@ -68,7 +68,7 @@ class Style:
 
 
 STYLES = (
-    Style("eager", 105, 700, 0.105, ("splice",)),
+    Style("eager", 90, 700, 0.115, ("splice",)),
     Style("balanced", 200, 750, 0.04, ("splice",)),
     Style("patient", 500, 1200, 0.008, ("splice", "pause")),
 )

@@ -71,7 +71,7 @@ AUDIO_ALONE = Weights(intercept=-0.181, audio=0.167, text=0.0)
 TEXT_ALONE = Weights(intercept=1.022, audio=0.0, text=0.877)
 
 STYLES = {
-    "eager": Style(min_ms=105, max_ms=700, bar_both=1.55, bar_audio=3.0, bar_text=1.65, blind_ms=400),
+    "eager": Style(min_ms=90, max_ms=700, bar_both=1.3, bar_audio=2.95, bar_text=1.35, blind_ms=400),
     "balanced": Style(min_ms=200, max_ms=750, bar_both=3.15, bar_audio=3.35, bar_text=3.15, blind_ms=700),
     "patient": Style(min_ms=500, max_ms=1200, bar_both=4.85, bar_audio=3.7, bar_text=4.85, blind_ms=1000),
 }
