@@ -23,10 +23,8 @@ from benchmarks.peers.comparison import Table, as_json, describe, load_table, ma
 from benchmarks.peers.environment import ROOT
 from benchmarks.peers.roster import CONTENDERS, EMBEDDED, Contender, chosen
 from benchmarks.peers.serving import serve, write_replying
-from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side, rehearsed
+from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side
 from vivavoce.bench.plan import PAUSES_MS
-from vivavoce.definition import load_agent
-from vivavoce_api import Catalog
 
 AGENT = ROOT / "agents/simulated.yaml"
 QUICKSTART = ROOT / "agents/quickstart.yaml"
@@ -99,10 +97,9 @@ async def measure(
 ) -> dict[Contender, Report]:
     """The turns of all side by side, then the crowds of each by itself, with no other server running."""
     with tempfile.TemporaryDirectory() as folder:
+        script = plan.write_script(Path(folder) / "script.json")
         agent = QUICKSTART if any(contender.real_engines for contender in contenders) else AGENT
         agent = write_replying(agent, reply, Path(folder)) if reply else agent
-        over = await rehearsed(load_agent(agent, Catalog.installed()), plan.clips, _tell)
-        script = plan.write_script(Path(folder) / "script.json", over)
         reports = {contender: Report(contender.name, plan.noise_dbfs, plan.seed) for contender in contenders}
         if plan.calls():
             async with AsyncExitStack() as stack:
@@ -118,7 +115,7 @@ async def measure(
 
 
 def _tell(label: str, done: int, total: int) -> None:
-    print(f"{label}: {done} of {total}", file=sys.stderr)
+    print(f"{label}: {done} of {total} turns", file=sys.stderr)
 
 
 def show(table: Table) -> None:

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from vivavoce.bench import Plan, load_clips, rehearsed
+from vivavoce.bench.rehearsal import rehearse
 from vivavoce.bench.server import adapted
 from vivavoce.definition import load_agent
 from vivavoce_api import Catalog, ConfigurationError
-
-CLIPS = Path("tests/data/speech")
-FIRST = ("we", "asked", "over")
 
 
 def script(folder: Path, name: str, words: list[tuple[str, float | None]]) -> Path:
@@ -35,48 +32,48 @@ def agent(folder: Path, judge: dict[str, Any] | None) -> Path:
     return path
 
 
-def rehearse(path: Path) -> tuple[dict[tuple[str, ...], float], list[str]]:
+def rehearsed(folder: Path, path: Path, said: list[tuple[str, float | None]]) -> tuple[list[float | None], list[str]]:
+    """What stands at each word of a script with these words afterwards, and the steps until then."""
     steps: list[str] = []
+    asked = script(folder, "asked.json", said)
     definition = load_agent(path, Catalog.installed())
-    clips = load_clips(CLIPS)[:1]
-    found = asyncio.run(rehearsed(definition, clips, lambda step, done, total: steps.append(f"{step} {done}/{total}")))
-    return found, steps
+    asyncio.run(rehearse(definition, asked, lambda step, done, total: steps.append(f"{step} {done}/{total}")))
+    return [word.get("over") for word in json.loads(asked.read_text())[0]], steps
+
+
+HELLO: list[tuple[str, float | None]] = [("Hello,", None), ("my", None), ("friend.", None)]
 
 
 def test_nobody_is_asked_for_agents_without_a_simulated_judge(tmp_path: Path) -> None:
-    assert rehearse(agent(tmp_path, None)) == ({}, [])
+    assert rehearsed(tmp_path, agent(tmp_path, None), HELLO) == ([None] * 3, [])
 
 
 def test_what_the_script_says_stands_and_the_reader_tells_the_rest(tmp_path: Path) -> None:
-    clip = load_clips(CLIPS)[0]
-    known = script(tmp_path, "known.json", [("We", 0.25), ("asked", None)])
-    reader = script(tmp_path, "reader.json", [(word.text, 0.5) for word in clip.words])
+    known = script(tmp_path, "known.json", [("hello", 0.25), ("My", None)])
+    reader = script(tmp_path, "reader.json", [("Hello", 0.1), ("my", 0.2), ("friend", 0.9)])
     judge = {
         "plugin": "simulated-judge",
         "script": str(known),
         "reader": {"plugin": "simulated-judge", "script": str(reader), "pass_ms": 0},
     }
-    path = agent(tmp_path, judge)
-    found, steps = rehearse(path)
-    assert found[FIRST[:1]] == 0.25
-    assert found[FIRST] == 0.5
-    assert len(found) == len(clip.words)
-    assert steps[-1] == f"asking the reader about the clips' words {len(clip.words) - 1}/{len(clip.words) - 1}"
+    over, steps = rehearsed(tmp_path, agent(tmp_path, judge), HELLO)
+    assert over == [0.25, 0.2, 0.9]
+    assert steps[-1] == "asking the reader about the clips' words 2/2"
+    assert rehearsed(tmp_path, agent(tmp_path, judge), [("Hello", 0.7), ("my", 0.8)]) == ([0.7, 0.8], [])
 
-    plan = Plan([clip])
-    written = plan.write_script(tmp_path / "all.json", found)
-    definition = adapted(load_agent(path, Catalog.installed()), str(written), None)
-    assert all("over" in word for turn in json.loads(written.read_text()) for word in turn)
-    assert definition.completeness.options.script == definition.stt.options.script == written  # type: ignore[union-attr]
+
+def test_both_simulated_engines_get_the_new_script(tmp_path: Path) -> None:
+    known = script(tmp_path, "known.json", [("hello", 0.25)])
+    definition = load_agent(agent(tmp_path, {"plugin": "simulated-judge", "script": str(known)}), Catalog.installed())
+    new = tmp_path / "new.json"
+    changed = adapted(definition, str(new), None)
+    assert changed.completeness.options.script == changed.stt.options.script == new  # type: ignore[union-attr]
 
 
 def test_where_all_is_known_nothing_is_loaded(tmp_path: Path) -> None:
-    clip = load_clips(CLIPS)[0]
-    known = script(tmp_path, "known.json", [(word.text, 0.5) for word in clip.words])
+    known = script(tmp_path, "known.json", [(word, 0.5) for word, _ in HELLO])
     judge = {"plugin": "simulated-judge", "script": str(known), "reader": {"plugin": "nobody"}}
-    found, steps = rehearse(agent(tmp_path, judge))
-    assert len(found) == len(clip.words)
-    assert steps == []
+    assert rehearsed(tmp_path, agent(tmp_path, judge), HELLO) == ([0.5] * 3, [])
 
 
 @pytest.mark.parametrize(
@@ -90,5 +87,6 @@ def test_where_all_is_known_nothing_is_loaded(tmp_path: Path) -> None:
 )
 def test_a_reader_that_can_not_tell_is_named(tmp_path: Path, reader: dict[str, Any], words: str) -> None:
     known = script(tmp_path, "known.json", [("We", 0.25)])
+    judge = {"plugin": "simulated-judge", "script": str(known), "reader": reader}
     with pytest.raises(ConfigurationError, match=words):
-        rehearse(agent(tmp_path, {"plugin": "simulated-judge", "script": str(known), "reader": reader}))
+        rehearsed(tmp_path, agent(tmp_path, judge), HELLO)

@@ -9,8 +9,7 @@ so network and sound devices are excluded; Opus coding, packets of 20 ms, the se
 WebSocket are included.
 
     plan = Plan(load_clips(folder, script), turns=30)
-    script = plan.write_script(path, await rehearsed(load_agent(Path("agent.yaml"), catalog), plan.clips, step))
-    async with served(Path("agent.yaml"), script=script) as server:
+    async with served(Path("agent.yaml"), script=plan.write_script(path)) as server:
         report = await measure(server.url, plan)
     report.figures()["p50_ms"]
 
@@ -28,7 +27,6 @@ from vivavoce.bench.gates import missed_gates, parse_gates
 from vivavoce.bench.measure import Progress, measure, measure_side_by_side
 from vivavoce.bench.outcome import TurnOutcome
 from vivavoce.bench.plan import PAUSES_MS, Plan
-from vivavoce.bench.rehearsal import rehearsed
 from vivavoce.bench.report import Report, percentile
 from vivavoce.bench.served import Served, served
 from vivavoce.bench.table import pauses_table, report_table, stages_table
@@ -53,7 +51,6 @@ __all__ = [
     "parse_gates",
     "pauses_table",
     "percentile",
-    "rehearsed",
     "report_table",
     "served",
     "stages_table",

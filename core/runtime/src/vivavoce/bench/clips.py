@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vivavoce.audio.files import read_audio
 from vivavoce.audio.level import first_voiced_ms, last_voiced_ms, levels_dbfs
-from vivavoce.conversation.words import words
 from vivavoce_api import AudioChunk, ConfigurationError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
@@ -54,7 +53,7 @@ def load_clips(folder: Path, script: Path | None = None) -> list[Clip]:
         raise ConfigurationError(f"{folder} holds no recordings ({', '.join(SUFFIXES)})", fix="--clips FOLDER")
     timed = _read_script(script, len(files)) if script is not None else [None] * len(files)
     texts = _read_transcripts(folder / "transcripts.tsv")
-    return [_clip(path, scripted, texts.get(path.name)) for path, scripted in zip(files, timed, strict=True)]
+    return [_clip(path, words, texts.get(path.name)) for path, words in zip(files, timed, strict=True)]
 
 
 def _clip(path: Path, timed: list[Word] | None, text: str | None) -> Clip:
@@ -64,18 +63,10 @@ def _clip(path: Path, timed: list[Word] | None, text: str | None) -> Clip:
         raise ConfigurationError(f"{path} holds nothing but silence")
     onset_ms = onset_of(audio)
     if timed is not None:
-        timed = [Word(word.text, word.end_ms + onset_ms) for word in timed]
+        words = [Word(word.text, word.end_ms + onset_ms) for word in timed]
     else:
-        timed = spread_words(text or placeholder(end_ms - start_ms), start_ms, end_ms)
-    return Clip(path.name, audio, tuple(timed), start_ms, end_ms, onset_ms)
-
-
-def beginnings(clip: Clip) -> list[tuple[str, ...]]:
-    """What has been said of a clip after each of its words, as bare words."""
-    said: list[tuple[str, ...]] = []
-    for word in clip.words:
-        said.append((*(said[-1] if said else ()), *words(word.text)))
-    return said
+        words = spread_words(text or placeholder(end_ms - start_ms), start_ms, end_ms)
+    return Clip(path.name, audio, tuple(words), start_ms, end_ms, onset_ms)
 
 
 def onset_of(audio: AudioChunk) -> float:
@@ -86,10 +77,10 @@ def onset_of(audio: AudioChunk) -> float:
 
 def spread_words(text: str, start_ms: float, end_ms: float) -> list[Word]:
     """The words of `text`, each given a share of the time by its length."""
-    said_words = text.split()
-    total = sum(len(word) for word in said_words)
+    words = text.split()
+    total = sum(len(word) for word in words)
     said, spread = 0, []
-    for word in said_words:
+    for word in words:
         said += len(word)
         spread.append(Word(word, start_ms + (end_ms - start_ms) * said / total))
     return spread

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from vivavoce.bench.clips import Clip, beginnings
+from vivavoce.bench.clips import Clip
 from vivavoce.bench.pauses import find_gap, with_pause
 
-NOBODY_ASKED: Mapping[tuple[str, ...], float] = {}
 PAUSES_MS = (300, 500, 700, 1000, 1500, 2000)
 
 
@@ -101,23 +99,16 @@ class Plan:
             calls.append(self._call(len(calls), Purpose.BARGE_IN, self.whole[first : first + 2]))
         return calls
 
-    def script(self, over: Mapping[tuple[str, ...], float] = NOBODY_ASKED) -> list[list[dict[str, Any]]]:
-        """What simulated engines must know: for each utterance its words, counted from its onset.
-
-        `over`: for the beginnings of utterances, how likely they are all of it, for a simulated judge.
-        """
+    def script(self) -> list[list[dict[str, object]]]:
+        """What a simulated speech-to-text must know: for each utterance its words, counted from its onset."""
         return [
-            [
-                {"word": word.text, "end_ms": round(word.end_ms - said.clip.onset_ms)}
-                | ({"over": over[beginning]} if beginning in over else {})
-                for word, beginning in zip(said.clip.words, beginnings(said.clip), strict=True)
-            ]
+            [{"word": word.text, "end_ms": round(word.end_ms - said.clip.onset_ms)} for word in said.clip.words]
             for said in [*self.whole, *self.paused]
         ]
 
-    def write_script(self, path: Path, over: Mapping[tuple[str, ...], float] = NOBODY_ASKED) -> Path:
+    def write_script(self, path: Path) -> Path:
         """Write the script as JSON; returns `path`. Blocks. Raises `OSError`."""
-        path.write_text(json.dumps(self.script(over)), encoding="utf-8")
+        path.write_text(json.dumps(self.script()), encoding="utf-8")
         return path
 
     def _call(self, index: int, purpose: Purpose, utterances: Sequence[Utterance]) -> CallPlan:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from vivavoce.bench.clips import Clip, beginnings
 from vivavoce.conversation.words import words
 from vivavoce.definition.agent import AgentDefinition
 from vivavoce.definition.choice import Choice
@@ -19,42 +19,60 @@ from vivavoce_api import Catalog, ConfigurationError, Kind, Message, PredictsEnd
 JUDGE = "simulated-judge"
 
 Key = TypeVar("Key")
-Step = Callable[[str, int, int], None]
-"""What is being done, how much of it, of how much."""
+Tell = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much."""
 
 
-async def rehearsed(definition: AgentDefinition, clips: Sequence[Clip], tell: Step) -> dict[tuple[str, ...], float]:
-    """For each beginning of a clip, as bare words, how likely it is all of it. Empty without a simulated judge.
+async def rehearse(definition: AgentDefinition, script: Path, tell: Tell) -> None:
+    """Write into `script` what an agent's simulated judge has to say of it; does nothing where there is no such judge.
 
-    What the judge's script says is taken from there; its `reader` is asked about the rest, one by one, as it is in a
-    conversation's first turn. Raises `VivavoceError`.
+    What the judge's own script says of the same words is taken from there. Its `reader` is asked about the rest, one by
+    one, as it is in a conversation's first turn. Raises `VivavoceError`.
     """
     judge = definition.completeness
     if not isinstance(judge, Choice) or judge.offer.name != JUDGE:
-        return {}
+        return
     options: Any = judge.options
-    known = _recorded(options.script)
+    turns = _turns(script)
+    known = _recorded(_turns(options.script)) | _recorded(turns)
     texts = {
-        said: " ".join(word.text for word in clip.words[: count + 1])
-        for clip in clips
-        for count, said in enumerate(beginnings(clip))
+        said: " ".join(word["word"] for word in turn[: count + 1])
+        for turn in turns
+        for count, said in enumerate(_beginnings(turn))
         if said and said not in known
     }
-    return known | (await asked(options.reader, definition.instructions, texts, tell) if texts else {})
+    if texts:
+        known |= await asked(options.reader, definition.instructions, texts, tell)
+    _fill_in(script, turns, known)
 
 
-def _recorded(script: Path) -> dict[tuple[str, ...], float]:
-    known: dict[tuple[str, ...], float] = {}
+def _turns(script: Path) -> list[list[dict[str, Any]]]:
     try:
-        for turn in json.loads(script.read_bytes()):
-            said: tuple[str, ...] = ()
-            for word in turn:
-                said += tuple(words(word["word"]))
-                if word.get("over") is not None:
-                    known.setdefault(said, float(word["over"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        turns = json.loads(script.read_bytes())
+        return [[{**word, "word": str(word["word"])} for word in turn] for turn in turns]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"the script {script} can't be read: {error}") from error
-    return known
+
+
+def _fill_in(script: Path, turns: Sequence[Sequence[dict[str, Any]]], known: Mapping[tuple[str, ...], float]) -> None:
+    for turn in turns:
+        for word, said in zip(turn, _beginnings(turn), strict=True):
+            word["over"] = known.get(said, 0.0)
+    script.write_text(json.dumps(turns), encoding="utf-8")
+
+
+def _beginnings(turn: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """What has been said after each word, as bare words."""
+    return list(accumulate((tuple(words(word["word"])) for word in turn), tuple.__add__))
+
+
+def _recorded(turns: Sequence[Sequence[Mapping[str, Any]]]) -> dict[tuple[str, ...], float]:
+    return {
+        said: float(word["over"])
+        for turn in turns
+        for word, said in zip(turn, _beginnings(turn), strict=True)
+        if word.get("over") is not None
+    }
 
 
 def _reader(section: Mapping[str, Any]) -> Choice:
@@ -73,7 +91,7 @@ def _reader(section: Mapping[str, Any]) -> Choice:
 
 
 async def asked(
-    section: Mapping[str, Any], instructions: str, texts: Mapping[Key, str], tell: Step
+    section: Mapping[str, Any], instructions: str, texts: Mapping[Key, str], tell: Tell
 ) -> dict[Key, float]:
     """What the language model of this section says of each text: how likely a user who said it has finished.
 

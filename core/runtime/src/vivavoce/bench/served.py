@@ -41,8 +41,9 @@ async def served(
 ) -> AsyncIterator[Served]:
     """Serve the agent of a YAML file on a free port of this machine; the process is ended with the context.
 
-    `script` replaces that of a simulated speech-to-text, `max_sessions` the agent's limit where it is lower, `style`
-    its way of taking turns. Raises `EngineError` with the process's own words when it doesn't get ready.
+    `script` replaces that of simulated engines; what a simulated judge has to say of it is written into it.
+    `max_sessions` replaces the agent's limit where it is lower, `style` its way of taking turns. Raises `EngineError`
+    with the process's own words when it doesn't get ready.
     """
     where = {"agent": str(agent), "script": str(script) if script else None}
     arguments = {**where, "max_sessions": max_sessions, "style": style}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vivavoce.bench.rehearsal import JUDGE
+from vivavoce.bench.rehearsal import JUDGE, rehearse
 from vivavoce.definition.choice import Choice
 from vivavoce_api import Catalog, VivavoceError
 
@@ -41,6 +41,8 @@ async def _serve(arguments: dict[str, Any]) -> None:
     from vivavoce.server.serving import serve
 
     definition = load_agent(Path(arguments["agent"]), Catalog.installed())
+    if arguments["script"] is not None:
+        await rehearse(definition, Path(arguments["script"]), _tell_step)
     adapting = arguments["script"], arguments["max_sessions"], arguments["style"]
     agent = Agent(adapted(definition, *adapting))
     try:
@@ -89,6 +91,10 @@ async def _released() -> None:
 
 def _tell_address(page: str) -> None:
     _tell({"url": page.replace("http", "ws", 1).rstrip("/") + "/ws"})
+
+
+def _tell_step(step: str, done: int, total: int) -> None:
+    _tell({"step": ["rehearsal", f"{step} {done}/{total}" if total else step]})
 
 
 def _tell(message: dict[str, Any]) -> None:

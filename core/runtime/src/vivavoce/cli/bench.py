@@ -178,7 +178,7 @@ async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int
     from vivavoce.bench import measure_load, measure_side_by_side
 
     with _Bar() as bar, tempfile.TemporaryDirectory() as folder:
-        script = plan.write_script(Path(folder) / "script.json", await _rehearsed(targets, plan, bar))
+        script = plan.write_script(Path(folder) / "script.json")
         async with AsyncExitStack() as stack:
             servers = {t.label: await _open(stack, t, script, max(sessions, default=1), bar) for t in targets}
             urls = {label: server.url for label, server in servers.items()}
@@ -189,16 +189,6 @@ async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int
     for target in targets:
         reports[target.label].engines = target.engines
     return list(reports.values())
-
-
-async def _rehearsed(targets: Sequence[Target], plan: Plan, bar: _Bar) -> dict[tuple[str, ...], float]:
-    from vivavoce.bench import rehearsed
-
-    known: dict[tuple[str, ...], float] = {}
-    for definition in {target.agent: target.definition for target in targets}.values():
-        if definition is not None:
-            known |= await rehearsed(definition, plan.clips, bar.rehearsal)
-    return known
 
 
 async def _open(stack: AsyncExitStack, target: Target, script: Path, max_sessions: int, bar: _Bar) -> Served:
@@ -229,9 +219,6 @@ class _Bar:
 
     def loading(self, label: str) -> Callable[[str, str], None]:
         return lambda section, step: self._set(label, f"{label}: {section} {step}", 0, None)
-
-    def rehearsal(self, step: str, done: int, total: int) -> None:
-        self._set("rehearsal", step, done, total or None)
 
     def turn(self, label: str, done: int, total: int) -> None:
         self._set(label, f"{label}: turns", done, total)
