@@ -45,7 +45,8 @@ INSTRUCTED = (
 """The instructions that the model has before it, each for a quarter of the utterances: agents have their own."""
 END_WEIGHT = 0.5
 """Of the model's own probability of an ending. A joint fit gives it next to none: within these corpora the state tells
-all. Beyond them (`clips.csv`, `reader.csv`) half of it ranks ends better than none or all."""
+all. Beyond them, while this was chosen (1.5B), half of it ranked the ends of the clips at 0.962 and of the held-out
+sentences at 0.936 (0.954 and 0.931 without it), but those of the reader at 0.970 (0.977)."""
 L2 = 0.03
 STEPS = 12
 
