@@ -38,15 +38,25 @@ class StubPass:
         """Come to the point where a real decoder looks whether it should go on; then it goes on for ever."""
         self._answer.put(None)
 
+    async def stepped(self) -> None:
+        """Come to that point, and beyond it."""
+        self.step()
+        await asyncio.to_thread(self._answer.join)
+
     def run(self) -> Decoded:
         answer = self._answer.get(timeout=WAIT_S)
         if isinstance(answer, Exception):
             raise answer
         if answer is not None:
             return answer
+        self.go_on()
+        self._answer.task_done()
+        return self.run()
+
+    def go_on(self) -> None:
+        """What a real decoder does at the beginning of each step."""
         if not self.is_wanted():
             raise AbandonedError
-        return self.run()
 
 
 class StubDecoder:
@@ -60,6 +70,7 @@ class StubDecoder:
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool]) -> Decoded:
         current = StubPass(pcm, is_wanted)
         self._all.append(current)
+        current.go_on()
         self._begun.put(current)
         return current.run()
 

@@ -136,20 +136,59 @@ def test_flush_supersedes_a_partial_that_is_running(decoder, make_engine) -> Non
     run(scenario())
 
 
-def test_flushes_during_a_flush_are_answered_by_one_transcript(decoder, make_engine) -> None:
+def test_a_flush_supersedes_one_that_is_in_its_first_step(decoder, make_engine) -> None:
+    async def scenario() -> None:
+        async with Talk(make_engine()) as talk:
+            await talk.say(200)
+            await talk.flush()
+            closure = await decoder.begun()
+            await talk.say(60)
+            await talk.flush()
+            closure.step()
+            end = await decoder.begun()
+            assert end.audio_ms == 260
+            end.finish("well yes")
+            assert await talk.heard.get() == Transcript("well yes", 260)
+            assert talk.heard.empty()
+
+    run(scenario())
+
+
+def test_a_flush_waits_for_one_that_is_beyond_its_first_step(decoder, make_engine) -> None:
     async def scenario() -> None:
         async with Talk(make_engine()) as talk:
             await talk.say(200)
             await talk.flush()
             running = await decoder.begun()
-            for _ in range(3):
-                await talk.say(20)
-                await talk.flush()
-            assert running.is_wanted()
+            await running.stepped()
+            await talk.say(60)
+            await talk.flush()
             running.finish("well")
             assert await talk.heard.get() == Transcript("well", 200)
             (await decoder.begun()).finish("well yes")
             assert await talk.heard.get() == Transcript("well yes", 260)
+            assert decoder.idle
+
+    run(scenario())
+
+
+def test_flushes_in_a_row_are_answered_by_the_second(decoder, make_engine) -> None:
+    async def scenario() -> None:
+        async with Talk(make_engine()) as talk:
+            await talk.say(200)
+            await talk.flush()
+            first = await decoder.begun()
+            await talk.say(20)
+            await talk.flush()
+            first.step()
+            second = await decoder.begun()
+            for _ in range(3):
+                await talk.say(20)
+                await talk.flush()
+            second.finish("well")
+            assert await talk.heard.get() == Transcript("well", 220)
+            (await decoder.begun()).finish("well yes")
+            assert await talk.heard.get() == Transcript("well yes", 280)
             assert decoder.idle
 
     run(scenario())

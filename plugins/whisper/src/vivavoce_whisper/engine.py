@@ -35,17 +35,35 @@ class WhisperEngine:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The pass that the session waits for, and how much audio it covers."""
+    """The pass that the session waits for, and how much audio it covers.
+
+    `replaces_urgent`: an urgent one that had begun was given up, and none has ended since.
+    """
 
     queued: Pass
     done: asyncio.Future[Decoded]
     samples: int
+    replaces_urgent: bool
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model works on it, or has done so."""
+        return self.queued.future.running() or self.queued.future.done()
 
     def yields_to(self, need: Need, *, ended: bool) -> bool:
-        """Whether it is given up for `need`. What has begun gives way only to something more urgent."""
-        if self.queued.future.running():
-            return self.samples < need.samples and need.urgent and (ended or not self.queued.urgent)
-        return need.urgent > self.queued.urgent or self.samples < need.samples
+        """Whether it is given up for `need`.
+
+        What has begun gives way only to something more urgent; and, while it is in its first step, to something as
+        urgent that covers more: the end of a word, say, after the closure before it. That once in a row, so that
+        somebody with many closures is transcribed meanwhile, too.
+        """
+        covers_more = self.samples < need.samples
+        if not self.has_begun:
+            return covers_more or need.urgent > self.queued.urgent
+        if not covers_more or not need.urgent:
+            return False
+        is_early = self.queued.steps <= 1 and not self.replaces_urgent
+        return ended or is_early or not self.queued.urgent
 
 
 class WhisperSession:
@@ -122,11 +140,15 @@ class WhisperSession:
         return True
 
     def _start(self, utterance: Utterance, *, urgent: bool) -> None:
+        running = self._running
+        replaces_urgent = running is not None and (
+            running.replaces_urgent or (running.queued.urgent and running.has_begun)
+        )
         self._abandon()
         queued = self._queue.submit(self._lane, utterance.request(), urgent=urgent)
         done = asyncio.wrap_future(queued.future)
         done.add_done_callback(lambda _: self._wake.set())
-        self._running = _Running(queued, done, utterance.samples)
+        self._running = _Running(queued, done, utterance.samples, replaces_urgent)
 
     def _abandon(self) -> None:
         if self._running is not None:

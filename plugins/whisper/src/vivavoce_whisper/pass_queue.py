@@ -41,6 +41,13 @@ class Pass:
     urgent: bool
     future: Future[Decoded] = field(default_factory=Future)
     abandoned: bool = False
+    steps: int = 0
+    """How many steps of it have begun: the first ends with the encoder's work, more than half of all."""
+
+    def begin_step(self) -> bool:
+        """Whether to go on with the next step. The model's thread."""
+        self.steps += 1
+        return not self.abandoned
 
     def abandon(self) -> None:
         """Nobody wants it any more: it never begins or, if it has begun, stops at the next step. Any thread."""
@@ -101,7 +108,7 @@ class PassQueue:
             if not current.future.set_running_or_notify_cancel():
                 continue
             try:
-                decoded = self._decoder.decode(current.pcm, lambda this=current: not (this.abandoned or self._closed))
+                decoded = self._decoder.decode(current.pcm, lambda this=current: this.begin_step() and not self._closed)
             except AbandonedError:
                 current.future.set_exception(_shut_down())
             except Exception as error:  # noqa: BLE001 - the boundary to CTranslate2: reported by whoever waits
