@@ -1,5 +1,6 @@
 """Conversations in which the language model reads along: whether the words are all that the user has to say."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -101,3 +102,24 @@ def test_words_that_are_unlikely_to_be_the_last_are_answered_only_in_a_pause(sta
         return stage.llm.asked[0][0]
 
     assert asked_at(0.001) > asked_at(0.1)
+
+
+@pytest.mark.parametrize(
+    ("endings", "kept"), [([("well ", "yes."), ("well, ", "yes.")], 0), ([("well ", "yes."), ("well ", "yes?")], 1)]
+)
+def test_other_commas_are_no_news_another_end_is(stage, endings, kept):
+    """Commas come and go with the sound so far; keeping the first ones, the model need not read the words again."""
+    plain = stage.stt.transcribe
+
+    async def restless(audio):
+        wordings = itertools.chain(endings, itertools.repeat(endings[-1]))
+        async for transcript in plain(audio):
+            yield replace(transcript, text="".join(next(wordings)) if transcript.text else "")
+
+    stage.stt.turns = [[("well yes", 500)]]
+    stage.stt.partial_every_ms = 100
+    stage.stt.transcribe = restless
+    stage.reads_along({"".join(wording): 0.95 for wording in endings})
+    client = stage.play(*ONE_TURN)
+    assert transcripts(client) == ["".join(endings[kept])]
+    assert stage.said[0] == ("user", "".join(endings[kept]))

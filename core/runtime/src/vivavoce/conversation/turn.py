@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vivavoce.conversation.judge import SHOWN_SILENCE_MS, Completeness, Judge
 from vivavoce.conversation.sound_clock import SoundClock
@@ -214,6 +214,8 @@ class UserTurn:
             async for transcript in transcripts:
                 if not same_words(transcript.text, self.text):
                     self._worded_ms = transcript.audio_ms
+                elif transcript.text[-1:] == self.text[-1:]:  # commas come and go; these the language model has read
+                    transcript = replace(transcript, text=self.text)
                 self.transcript = transcript
                 self.marks.transcript = asyncio.get_running_loop().time()
                 if transcript.audio_ms >= self._flushed_ms:
