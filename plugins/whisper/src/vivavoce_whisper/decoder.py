@@ -93,7 +93,8 @@ class Decoder:
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True) -> Decoded:
         """Transcribe PCM16 mono at 16 kHz, of any length.
 
-        `is_wanted` is asked between the steps of the work; once it says no, `AbandonedError` is raised.
+        `is_wanted` is asked before each step of the work, the encoder's being the first; once it says no,
+        `AbandonedError` is raised.
         """
         import numpy as np
 
