@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from voices import RATE_HZ, VOICES, Line, Sound
+from rooms import RATE_HZ, Sound
+from voices import VOICES, Line
 
 SPLICES = 2
 SNAP_MS = 80

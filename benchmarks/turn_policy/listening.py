@@ -1,4 +1,4 @@
-"""What an agent would know at a moment: where voice activity sees the silence begin, and the two signals."""
+"""What an agent would know at a moment: where voice activity sees the silence begin, and the signals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from rooms import RATE_HZ, Sound
 from vivavoce_llamacpp.models import ending_odds
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.plugin import load as load_language_model
@@ -15,7 +16,9 @@ from vivavoce_openvino.plugin import load as load_with_head
 from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
 from vivavoce_pipecat import silero, smart_turn
 from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
-from voices import RATE_HZ, Sound
+from vivavoce_prosody import detector as prosody
+from vivavoce_prosody.network import Network
+from vivavoce_prosody.plugin import SHOWN_SILENCE_MS
 
 from vivavoce_api import Message, SessionContext
 from vivavoce_api.endings import rescaled
@@ -35,10 +38,11 @@ class Silence:
 
 
 class Ears:
-    """Silero and smart-turn, as the plugin `pipecat` runs them."""
+    """Silero and smart-turn, as the plugin `pipecat` runs them, and `prosody`."""
 
     def __init__(self, threads: int = 1) -> None:
         self._silero = open_model(SILERO, _quiet, 1)
+        self._prosody = Network.read()
         self._smart_turn = open_model(SMART_TURN, _quiet, threads)
         self._features = feature_code().compute_whisper_log_mel_features
 
@@ -59,6 +63,10 @@ class Ears:
         """Smart-turn's probability at this silence, of the last 8 s of the recording."""
         heard = recording[: start + int(silence_ms * RATE_HZ / 1000)]
         return smart_turn.judge(self._smart_turn, self._features, _pcm(heard))
+
+    def sounds_over(self, recording: Sound, voiced_until: int) -> float:
+        """Prosody's probability that who spoke until this sample has finished."""
+        return prosody.judge(self._prosody, _pcm(recording[: voiced_until + int(SHOWN_SILENCE_MS * RATE_HZ / 1000)]))
 
     def _voiced(self, recording: Sound) -> np.ndarray:
         memory, voiced = silero.Memory.blank(), []

@@ -21,14 +21,16 @@ import soundfile
 import soxr
 from events import Moment, Utterance, fluent_moments, halting_moments, lines_of, read_utterances
 from listening import Ears, text_probabilities
-from rooms import BEFORE_MS, recorded, some_room
-from voices import RATE_HZ, Sound, speak
+from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room
+from voices import speak
 
 HERE = Path(__file__).parent
 CLIPS = HERE.parents[1] / "tests" / "data" / "speech"
 CLIP_WORDS = HERE.parents[1] / "agents" / "simulated.json"
 LOOK_MS, LATE_LOOK_MS = 64, 192
 """When smart-turn looks; the late look is for the clips alone, to show that it is not worth its price."""
+USUALLY_LATE = 75 * RATE_HZ // 1000
+"""Samples by which voice activity sees the end of speech too late."""
 CLIP_ROOMS, READER_ROOMS = 3, 2
 LARGE, SMALL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 READERS: dict[str, tuple[str, Literal["user", "assistant", "head"]]] = {
@@ -46,9 +48,9 @@ READERS: dict[str, tuple[str, Literal["user", "assistant", "head"]]] = {
 class Row:
     """One silence.
 
-    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; the others: the
-    text signal, by the model of 1.5 B and by the small one, with the words put to it as the assistant's or the user's,
-    and by the heads that were fitted to both.
+    `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; `audio_...`: what
+    smart-turn says of it; the others: the text signal, by the model of 1.5 B and by the small one, with the words put
+    to it as the assistant's or the user's, and by the heads that were fitted to both.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Row:
     speech_ms: int
     late_ms: int
     pause_ms: int | None
+    prosody: float
     audio_64: float
     audio_192: float | None
     text_probability: float | None = None
@@ -77,6 +80,9 @@ def main() -> None:
     parser.add_argument(
         "--only-heads", action="store_true", help="ask the heads about the texts in the files as they are"
     )
+    parser.add_argument(
+        "--only-sound", action="store_true", help="make the sound anew and judge it; what was said of the words stays"
+    )
     options = parser.parse_args()
     if options.only_heads:
         for name in ("features", "clips", "reader"):
@@ -84,10 +90,21 @@ def main() -> None:
         return
     if not options.piper_python or not options.reader:
         parser.error("--piper-python and --reader are needed to make all anew")
-    ears = Ears()
-    write(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
-    write(HERE / "clips.csv", list(judged_rows(ears, clips(), "human", CLIP_ROOMS, seed=3)))
-    write(HERE / "reader.csv", list(judged_rows(ears, readings(options.reader), "reader", READER_ROOMS, seed=5)))
+    ears, keep = Ears(), keep_words if options.only_sound else write
+    keep(HERE / "clips.csv", list(judged_rows(ears, clips(), "human", CLIP_ROOMS, seed=3)))
+    keep(HERE / "reader.csv", list(judged_rows(ears, readings(options.reader), "reader", READER_ROOMS, seed=5)))
+    keep(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
+
+
+def keep_words(path: Path, rows: list[Row]) -> None:
+    """Save the rows with the language models' answers that a file has; silences after other words are left out."""
+    with path.open(newline="") as file:
+        answers = {
+            (row["agent"], row["text"]): {column: row[column] for column in READERS} for row in csv.DictReader(file)
+        }
+    known = [row for row in rows if (row.agent, row.text) in answers]
+    print(f"{path.name}: {len(rows) - len(known)} silences after words that nobody was asked about")
+    save(path, [asdict(row) | answers[row.agent, row.text] for row in known])
 
 
 def synthetic_rows(ears: Ears, piper_python: str) -> Iterator[Row]:
@@ -128,6 +145,7 @@ def rows_of(
                 silence.start * 1000 // RATE_HZ - BEFORE_MS,
                 (silence.start - said_until) * 1000 // RATE_HZ if kind != "gap" else 0,
                 pause_ms,
+                round(ears.sounds_over(recording, said_until if kind != "gap" else silence.start - USUALLY_LATE), 4),
                 round(ears.over(recording, silence.start, LOOK_MS), 4),
                 round(ears.over(recording, silence.start, LATE_LOOK_MS), 4) if look_again(speaker, pause_ms) else None,
             )

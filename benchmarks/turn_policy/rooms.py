@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from voices import RATE_HZ, Sound
+from numpy.typing import NDArray
 
+RATE_HZ = 16_000
+SILENT_DBFS = -45.0
+"""Below the loudest 10 ms by this much: silence before and after the speech."""
 BEFORE_MS, AFTER_MS = 400, 1400
+
+Sound = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,15 @@ def recorded(speech: Sound, room: Room) -> Sound:
     gain = 10 ** (room.level_dbfs / 20) / loudness
     noise = noise_of(len(dry), room.tilt, rng) * 10 ** ((room.level_dbfs - room.noise_db) / 20)
     return np.clip(wet * gain + noise, -1, 1).astype(np.float32)
+
+
+def trimmed(sound: Sound, silent_db: float = SILENT_DBFS) -> Sound:
+    """Without what is so far below its loudest 10 ms, at both ends."""
+    size = RATE_HZ // 100
+    padded = np.pad(sound, (0, -len(sound) % size))
+    level = 10 * np.log10(np.mean(padded.reshape(-1, size) ** 2, axis=1) + 1e-12)
+    loud = np.flatnonzero(level > level.max() + silent_db)
+    return sound[loud[0] * size : (loud[-1] + 1) * size]
 
 
 def noise_of(samples: int, tilt: float, rng: np.random.Generator) -> Sound:

@@ -14,13 +14,7 @@ import hibari
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
-
-RATE_HZ = 16_000
-SILENT_DBFS = -45.0
-"""Below the loudest 10 ms by this much: silence before and after the speech."""
-
-Sound = NDArray[np.float32]
+from rooms import RATE_HZ, Sound, trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +55,6 @@ def speak(lines: Sequence[Line], piper_python: str) -> dict[Line, Sound]:
     raw |= {line: _espeak(line) for line in lines if line.voice.family == "espeak"}
     raw |= _piper([line for line in lines if line.voice.family == "piper"], piper_python)
     return {line: trimmed(_as_spoken(*sound, line.voice.pitch)) for line, sound in raw.items()}
-
-
-def trimmed(sound: Sound) -> Sound:
-    """Without what is 45 dB below its loudest 10 ms, at both ends."""
-    size = RATE_HZ // 100
-    padded = np.pad(sound, (0, -len(sound) % size))
-    level = 10 * np.log10(np.mean(padded.reshape(-1, size) ** 2, axis=1) + 1e-12)
-    loud = np.flatnonzero(level > level.max() + SILENT_DBFS)
-    return sound[loud[0] * size : (loud[-1] + 1) * size]
 
 
 def _as_spoken(sound: Sound, rate_hz: int, pitch: float) -> Sound:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 from events import read_utterances
-from rooms import AFTER_MS, recorded, some_room
-from voices import VOICES, Sound, trimmed
+from rooms import AFTER_MS, Sound, recorded, some_room, trimmed
+from voices import VOICES
 
 from benchmarks.whisper.spoken import RATE_HZ, Spoken
 from vivavoce.bench import load_clips

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Containerfile").read_text()
-PLUGINS = ("whisper", "openvino", "hibari", "pipecat")
+PLUGINS = ("whisper", "openvino", "hibari", "pipecat", "prosody")
 
 
 def commands(stage: str) -> str:

@@ -25,6 +25,7 @@ from vivavoce_api import (
     SpokenSpan,
     TextDelta,
     Transcript,
+    TurnDetectorCapabilities,
     UserTranscript,
 )
 from vivavoce_api.testing import virtual_time_loop
@@ -204,6 +205,7 @@ class Stage:
     tts: Tts = field(default_factory=Tts)
     completeness: Any = None
     detector: Detector | None = field(default_factory=lambda: Detector([0.95]))
+    detector_wants: TurnDetectorCapabilities = field(default_factory=lambda: TurnDetectorCapabilities(16_000, 8_000))
     tools: dict[str, Any] = field(default_factory=dict)
     style: str = "eager"
     partials: bool = True
@@ -212,7 +214,7 @@ class Stage:
 
     def settings(self) -> ConversationSettings:
         style = replace(STYLES[self.style], min_ms=120, max_ms=775)
-        turn = TurnSettings(style, 32, 60_000, self.partials, 8_000, WINDOW_MS)
+        turn = TurnSettings(style, 32, 60_000, self.partials, WINDOW_MS, self.detector_wants)
         turn = replace(turn, **self.changes.pop("turn", {}))
         settings = ConversationSettings(
             instructions="Be brief.",

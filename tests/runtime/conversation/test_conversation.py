@@ -8,6 +8,7 @@ from vivavoce_api import (
     ReplyAudio,
     ReplyEnded,
     ReplyText,
+    TurnDetectorCapabilities,
     TurnLatency,
     UserTranscript,
 )
@@ -214,3 +215,13 @@ def test_the_detector_is_asked_once_and_shown_the_beginning_of_the_silence(stage
     shown = stage.detector.shown
     silence = len(shown.pcm) - len(shown.pcm.rstrip(b"\0"))
     assert silence / 2 / shown.sample_rate_hz * 1000 == pytest.approx(139, abs=1)
+
+
+def test_a_quick_detector_is_asked_sooner_shown_less_and_heeded(stage):
+    stage.detector_wants = TurnDetectorCapabilities(16_000, 500, ask_after_ms=90, shown_silence_ms=60)
+    stage.play(("silence", 400), ("voice", 600), ("silence", 150), ("voice", 600), ("silence", 3000))
+    assert stage.detector.looks == 2, "150 ms are a pause for it"
+    shown = stage.detector.shown
+    silence = len(shown.pcm) - len(shown.pcm.rstrip(b"\0"))
+    assert silence / 2 / shown.sample_rate_hz * 1000 == pytest.approx(60, abs=1)
+    assert shown.duration_ms == pytest.approx(500, abs=1)

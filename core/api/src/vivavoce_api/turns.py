@@ -52,10 +52,17 @@ class VoiceActivityEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnDetectorCapabilities:
-    """`max_audio_ms`: how much of the end of the turn it looks at; more is cut off by the runtime."""
+    """`max_audio_ms`: how much of the end of the turn it looks at; more is cut off by the runtime.
+
+    It is asked once in a silence, when that has lasted `ask_after_ms`, and shown no more than `shown_silence_ms` of it;
+    both count from the end of the voice by its level. A detector that takes long does well to let the closures
+    within words pass.
+    """
 
     sample_rate_hz: int
     max_audio_ms: float
+    ask_after_ms: float = 200.0
+    shown_silence_ms: float = 139.0
 
 
 class TurnDetectorSession(Protocol):
@@ -64,7 +71,8 @@ class TurnDetectorSession(Protocol):
     async def probability(self, turn: AudioChunk) -> float:
         """The probability, 0 to 1, that the speaker has finished, judged from the turn's audio so far.
 
-        One forward pass a call, off the event loop. Cancelling abandons the result.
+        Calibrated, as well as may be, where ends of turns and pauses are equally frequent: the turn model takes its
+        log-odds at their word. One forward pass a call, off the event loop. Cancelling abandons the result.
         """
         ...
 

@@ -179,6 +179,6 @@ class Agent:
             flush_after_ms=self._speculate_after_ms / 2,
             max_turn_ms=definition.limits.max_turn_s * 1000,
             partials=definition.stt.offer.capabilities.partials,
-            detector_audio_ms=detector.offer.capabilities.max_audio_ms if detector is not None else 0,
             window_ms=window_ms,
+            detector=detector.offer.capabilities if detector is not None else None,
         )

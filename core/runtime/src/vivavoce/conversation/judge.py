@@ -13,15 +13,9 @@ from vivavoce_api import AudioChunk, TurnDetectorSession, VivavoceError
 
 logger = logging.getLogger(__name__)
 
-# The turn detector looks once, at this silence: later than the closures within words, of which each look would take
-# 50-100 ms of a core, and sooner than any wait that needs its answer.
-LOOK_MS = 200.0
 # The model of turn_model.py counts silence from the last voiced window of the voice activity model, which stands so
 # much later, on average, than the end of the voice by its level (benchmarks/turn_policy/README.md).
 MODEL_LAG_MS = 75.0
-# What it is shown of the silence: as much as in the recordings that the model was fitted to, where it had seen 64 ms.
-# More ranks no better (benchmarks/turn_policy).
-SHOWN_SILENCE_MS = MODEL_LAG_MS + 64.0
 # While the surest signal is still being asked for, nothing is decided; but not for ever.
 PENDING_MS = 300.0
 
@@ -34,12 +28,14 @@ class Judge:
 
     Each is asked in a task of its own, one thing at a time; `changed` is set as an answer arrives. The words are judged
     while the user still speaks, too: that fills the model's prompt cache, so that the judgement that counts takes but
-    the last few words. `style` counts silence from the end of the voice by its level.
+    the last few words. `style` counts silence from the end of the voice by its level, and so does `look_after_ms`, when
+    the turn detector is asked.
     """
 
     def __init__(
         self,
         style: Style,
+        look_after_ms: float,
         detector: TurnDetectorSession | None,
         completeness: Completeness | None,
         pauses_ms: Sequence[float],
@@ -48,6 +44,7 @@ class Judge:
         self._style = replace(
             style, min_ms=max(0.0, style.min_ms - MODEL_LAG_MS), max_ms=max(0.0, style.max_ms - MODEL_LAG_MS)
         )
+        self._look_after_ms = look_after_ms
         self._detector = detector
         self._completeness = completeness
         self._changed = changed
@@ -85,7 +82,7 @@ class Judge:
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
         """Ask the turn detector, once the silence is long enough."""
-        if self._detector is not None and silence_ms >= LOOK_MS and not self._looked:
+        if self._detector is not None and silence_ms >= self._look_after_ms and not self._looked:
             self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from vivavoce.conversation.judge import SHOWN_SILENCE_MS, Completeness, Judge
+from vivavoce.conversation.judge import Completeness, Judge
 from vivavoce.conversation.sound_clock import SoundClock
 from vivavoce.conversation.turn_model import Style
 from vivavoce.conversation.words import same_words
@@ -18,6 +18,7 @@ from vivavoce_api import (
     Flush,
     SpeechToTextSession,
     Transcript,
+    TurnDetectorCapabilities,
     TurnDetectorSession,
 )
 
@@ -33,14 +34,14 @@ STALL_MS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """How a turn is taken: the style, when speech-to-text is asked, and bounds."""
+    """How a turn is taken: the style, when speech-to-text is asked, bounds, and what the turn detector wants."""
 
     style: Style
     flush_after_ms: float
     max_turn_ms: float
     partials: bool
-    detector_audio_ms: float
     window_ms: float
+    detector: TurnDetectorCapabilities | None
 
 
 @dataclass
@@ -81,7 +82,8 @@ class UserTurn:
         self._changed = asyncio.Event()
         self._recent = bytearray()
         self._rate_hz = 16_000
-        self._judge = Judge(settings.style, detector, completeness, pauses_ms, self._changed)
+        look_after_ms = settings.detector.ask_after_ms if settings.detector is not None else math.inf
+        self._judge = Judge(settings.style, look_after_ms, detector, completeness, pauses_ms, self._changed)
         self._clock = SoundClock(settings.window_ms, asyncio.get_running_loop().time())
         self._finished = False
         self._flushed_ms = -1.0
@@ -195,9 +197,11 @@ class UserTurn:
             self.on_decided(self)
 
     def _remember(self, window: AudioChunk) -> None:
+        if self._settings.detector is None:
+            return
         self._rate_hz = window.sample_rate_hz
         self._recent += window.pcm
-        limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
+        limit = int(self._settings.detector.max_audio_ms * self._rate_hz / 1000) * 2
         if len(self._recent) > 2 * limit:
             del self._recent[:-limit]
 
@@ -261,10 +265,11 @@ class UserTurn:
                 self.flush()
 
     def _recent_audio(self) -> AudioChunk:
-        """What the turn detector is shown."""
-        unshown_ms = max(0.0, self.audio_ms - self.voiced_end_ms - SHOWN_SILENCE_MS)
+        """What the turn detector is shown. The runtime asks only where there is one."""
+        assert self._settings.detector is not None
+        unshown_ms = max(0.0, self.audio_ms - self.voiced_end_ms - self._settings.detector.shown_silence_ms)
         end = len(self._recent) - int(unshown_ms * self._rate_hz / 1000) * 2
-        limit = int(self._settings.detector_audio_ms * self._rate_hz / 1000) * 2
+        limit = int(self._settings.detector.max_audio_ms * self._rate_hz / 1000) * 2
         return AudioChunk(bytes(self._recent[max(0, end - limit) : end]), self._rate_hz)
 
     async def _end_audio(self, transcribing: asyncio.Task[None]) -> None:

@@ -25,7 +25,7 @@ KNOWN_PLUGINS: dict[Kind, dict[str, str]] = {
         "voxtream": "vivavoce-voxtream",
     },
     Kind.VOICE_ACTIVITY: {"silero": "vivavoce-pipecat"},
-    Kind.TURN_DETECTOR: {"smart-turn": "vivavoce-pipecat"},
+    Kind.TURN_DETECTOR: {"prosody": "vivavoce-prosody", "smart-turn": "vivavoce-pipecat"},
     Kind.TRANSPORT: {"pipecat": "vivavoce-pipecat", "websocket": "vivavoce"},
     Kind.DEPLOYMENT_TARGET: {"modal": "vivavoce-modal"},
 }

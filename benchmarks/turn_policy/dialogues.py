@@ -1,0 +1,75 @@
+"""Spoken lines of people: the dialogues of two games that may be given away and changed.
+
+"Beneath a Steel Sky" (Revolution Software) and "Flight of the Amazon Queen" (John Passfield, Steven Stamatiadis) are in
+Debian's main archive with their recordings, some fifty actors and six hours. The layouts of their files are those that
+ScummVM's documentation of both engines describes.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from rooms import RATE_HZ, Sound
+
+SKY_SPEECH = 50_000
+"""Files from this number on are speech: a header of 22 bytes, then unsigned 8 bit samples."""
+SKY_HEADER, SKY_RATE_HZ = 22, 11_025
+QUEEN_HEADER, QUEEN_ENTRY = 15, 21
+SHORTEST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenLine:
+    """`sound` is mono at 16 kHz."""
+
+    name: str
+    sound: Sound
+
+
+def spoken_lines(folder: Path) -> Iterator[SpokenLine]:
+    """All lines of a second and more below `folder`, where both games were unpacked."""
+    for line in (*_queen(_only(folder, "queen.1c")), *_sky(_only(folder, "sky.dnr"), _only(folder, "sky.dsk"))):
+        if len(line.sound) >= SHORTEST_S * RATE_HZ:
+            yield line
+
+
+def _only(folder: Path, name: str) -> bytes:
+    found = next(folder.rglob(name), None)
+    if found is None:
+        raise SystemExit(f"{folder} holds no {name}: unpack both games there (see the README)")
+    return found.read_bytes()
+
+
+def _queen(data: bytes) -> Iterator[SpokenLine]:
+    """A table of names, places and lengths, and MP3 in the files that end in .SB."""
+    (count,) = struct.unpack_from(">H", data, QUEEN_HEADER - 2)
+    for entry in range(count):
+        name, _, offset, size = struct.unpack_from(">12sBII", data, QUEEN_HEADER + entry * QUEEN_ENTRY)
+        title = name.split(b"\0")[0].decode("latin-1")
+        if title.endswith(".SB"):
+            sound, rate_hz = soundfile.read(io.BytesIO(data[offset : offset + size]), dtype="float32", always_2d=True)
+            yield SpokenLine(f"queen/{title[:-3]}", _at_rate(sound.mean(axis=1), rate_hz))
+
+
+def _sky(table: bytes, data: bytes) -> Iterator[SpokenLine]:
+    """A table of numbers, places (in units of 16 bytes, where flagged) and lengths."""
+    (count,) = struct.unpack_from("<I", table)
+    for entry in range(count):
+        number, low, middle, high, *length = struct.unpack_from("<H6B", table, 4 + 8 * entry)
+        offset = low | middle << 8 | (high & 0x7F) << 16
+        offset = offset << 4 if high & 0x80 else offset
+        size = (length[0] | length[1] << 8 | length[2] << 16) & 0x3FFFFF
+        if number >= SKY_SPEECH and size > SKY_HEADER:
+            samples = np.frombuffer(data[offset + SKY_HEADER : offset + size], np.uint8)
+            yield SpokenLine(f"sky/{number}", _at_rate((samples.astype(np.float32) - 128) / 128, SKY_RATE_HZ))
+
+
+def _at_rate(sound: Sound, rate_hz: int) -> Sound:
+    return soxr.resample(sound, rate_hz, RATE_HZ).astype(np.float32)

@@ -1,0 +1,205 @@
+"""Fit the network of the plugin `prosody` to spoken lines of people: does this sound finished?
+
+    python benchmarks/turn_policy/fit_prosody.py --games FOLDER
+
+needs torch and the two games' recordings (the README says whence), and takes three quarters of an hour on two cores.
+Of each line it learns its end, and cuts at the softest places within, where nobody had paused for 150 ms: each in some
+room, at some pitch, as it sounds 60 ms after the voice. A tenth of the lines is held out, and judged after each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from dialogues import SpokenLine, spoken_lines
+from numpy.typing import NDArray
+from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room, trimmed
+from torch import nn
+from vivavoce_prosody.features import CHANNELS, SAMPLES, features
+from vivavoce_prosody.network import STRIDES, WEIGHTS_FILE
+from vivavoce_prosody.plugin import SHOWN_SILENCE_MS
+
+HERE = Path(__file__).parent
+WEIGHTS = HERE.parents[1] / "plugins" / "prosody" / "src" / "vivavoce_prosody" / WEIGHTS_FILE
+CUTS, STEP = 3, RATE_HZ // 100
+QUIET_DB, LONGEST_GAP_MS = -32.0, 150
+WIDTH, KERNEL, HIDDEN, DROPOUT = 48, 5, 32, 0.3
+EPOCHS, BATCH, RATE = 10, 256, 4e-3
+HELD_OUT = 10
+LINES = 6_000
+"""Of the 8,200, at random: more were not tried."""
+PITCH_SPREAD, PITCHES = 0.09, (0.8, 1.25)
+"""Readings are varied in pitch and tempo, together: standard deviation of the logarithm, and bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`seen`: (CHANNELS, FRAMES), half precision."""
+
+    line: str
+    over: bool
+    seen: NDArray[np.float16]
+
+
+def main() -> None:
+    """Make examples, fit, and write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--games", type=Path, required=True)
+    options = parser.parse_args()
+    lines = list(spoken_lines(options.games))
+    random.Random(1).shuffle(lines)
+    with multiprocessing.Pool() as pool:
+        examples = list(chain.from_iterable(pool.imap(examples_of, lines[:LINES], chunksize=32)))
+    print(f"{len(lines)} lines, {len(examples)} examples, {sum(e.over for e in examples)} of them ends")
+    network = fitted(examples)
+    np.savez_compressed(WEIGHTS, **stored(network))
+
+
+def examples_of(line: SpokenLine) -> list[Example]:
+    """The end of a line, and cuts within it."""
+    rng = np.random.default_rng(zlib.crc32(line.name.encode()))
+    pitch = np.clip(np.exp(rng.normal(0, PITCH_SPREAD)), *PITCHES)
+    speech = trimmed(soxr.resample(line.sound, RATE_HZ, RATE_HZ * pitch, quality="LQ").astype(np.float32), -40)
+    if len(speech) < 0.6 * RATE_HZ or np.abs(speech).max() < 0.02:
+        return []
+    moments = [(True, trimmed(speech, -rng.uniform(24, 40)))]
+    moments += [(False, speech[:cut]) for cut in cuts(speech, rng)]
+    return [
+        Example(line.name, over, features(in_some_room(faded(sound, rng), rng)).astype(np.float16))
+        for over, sound in moments
+    ]
+
+
+def cuts(speech: Sound, rng: np.random.Generator) -> list[int]:
+    """Samples after which nothing is said for a moment: the softest places near random ones, before short gaps."""
+    level = 10 * np.log10(np.mean(speech[: len(speech) // STEP * STEP].reshape(-1, STEP) ** 2, axis=1) + 1e-12)
+    smooth, quiet = np.convolve(level, np.ones(3) / 3, "same"), level < level.max() + QUIET_DB
+    found: list[int] = []
+    for _ in range(3 * CUTS if len(level) >= 60 else 0):
+        near = int(rng.integers(30, len(level) - 15))
+        first = max(20, near - 12)
+        softest = first + int(smooth[first : min(len(level) - 12, near + 12)].argmin())
+        before, after = run_of(quiet, softest)
+        place = before if (after - before) * 10 >= 30 else softest
+        if (after - before) * 10 <= LONGEST_GAP_MS and all(abs(place - other) > 15 for other in found):
+            found.append(place)
+        if len(found) == CUTS:
+            break
+    return [place * STEP for place in found]
+
+
+def run_of(flags: NDArray[np.bool_], place: int) -> tuple[int, int]:
+    """First and one past the last of the flags around `place` that are set; both `place` where it is not."""
+    before = after = place
+    while before > 0 and flags[before - 1]:
+        before -= 1
+    while after < len(flags) and flags[after]:
+        after += 1
+    return before, after
+
+
+def faded(speech: Sound, rng: np.random.Generator) -> Sound:
+    """Softly cut off: how abruptly shall tell nothing."""
+    fade = min(len(speech), int(rng.uniform(0.003, 0.04) * RATE_HZ))
+    return np.concatenate([speech[: len(speech) - fade], speech[len(speech) - fade :] * np.linspace(1, 0, fade)])
+
+
+def in_some_room(speech: Sound, rng: np.random.Generator) -> Sound:
+    """The last two seconds, in a room, up to about 60 ms after the voice."""
+    shown_ms = max(0.0, SHOWN_SILENCE_MS + rng.normal(0, 12))
+    end = int((BEFORE_MS + shown_ms) * RATE_HZ / 1000)
+    heard = speech[-SAMPLES:]
+    return recorded(heard.astype(np.float32), some_room(rng))[: end + len(heard)]
+
+
+class Net(nn.Module):
+    """The layers of `vivavoce_prosody.network`, to be fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (CHANNELS, *[WIDTH] * len(STRIDES))
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(inputs, WIDTH, KERNEL, stride) for inputs, stride in zip(sizes[:-1], STRIDES, strict=True)
+        )
+        self.hidden, self.output, self.drop = nn.Linear(2 * WIDTH, HIDDEN), nn.Linear(HIDDEN, 1), nn.Dropout(DROPOUT)
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        """(n, CHANNELS, FRAMES) to log-odds (n,)."""
+        for number, convolution in enumerate(self.convolutions):
+            seen = torch.relu(convolution(seen))
+            seen = self.drop(seen) if number == len(STRIDES) - 2 else seen
+        pooled = torch.cat([seen[..., -1], seen.mean(-1)], 1)
+        return self.output(self.drop(torch.relu(self.hidden(pooled))))[:, 0]
+
+
+def fitted(examples: Sequence[Example]) -> Net:
+    """AdamW, one cycle; ends weigh as much as cuts, so that the log-odds are of equally many of both."""
+    torch.manual_seed(0)
+    seen = torch.from_numpy(np.stack([example.seen for example in examples]))
+    over = torch.tensor([float(example.over) for example in examples])
+    held_out = np.array([zlib.crc32(example.line.encode()) % HELD_OUT == 0 for example in examples])
+    learnt = np.flatnonzero(~held_out)
+    network, rounds = Net(), len(learnt) // BATCH + 1
+    loss_of = nn.BCEWithLogitsLoss(pos_weight=(1 - over.mean()) / over.mean())
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * rounds)
+    for epoch in range(EPOCHS):
+        network.train()
+        for some in batches(learnt, rounds, epoch):
+            optimizer.zero_grad()
+            loss_of(network(disturbed(seen[some].float())), over[some]).backward()
+            optimizer.step()
+            schedule.step()
+        print(
+            f"round {epoch}: held-out ends above cuts {ranked(network, seen[held_out], over[held_out]):.3f}", flush=True
+        )
+    return network
+
+
+def batches(chosen: NDArray[np.int64], count: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """All of them, in so many parts, in another order each time."""
+    yield from np.array_split(np.random.default_rng(epoch).permutation(chosen), count)
+
+
+def disturbed(seen: torch.Tensor) -> torch.Tensor:
+    """Some beginnings, some bands and the levels of all are not to be relied on."""
+    if torch.rand(()) < 0.5:
+        seen[:, :, : int(torch.randint(0, 120, ()))] = 0
+    band = int(torch.randint(0, 40, ()))
+    seen[:, band : band + int(torch.randint(0, 8, ()))] = 0
+    seen[:, :40] += 0.15 * torch.randn(len(seen), 40, 1)
+    return seen
+
+
+def ranked(network: Net, seen: torch.Tensor, over: torch.Tensor) -> float:
+    """How often an end has higher log-odds than a cut."""
+    network.eval()
+    with torch.no_grad():
+        log_odds = network(seen.float())
+    ends, mids = log_odds[over == 1].sort().values, log_odds[over == 0]
+    return float(1 - torch.searchsorted(ends, mids).float().mean() / len(ends))
+
+
+def stored(network: Net) -> dict[str, NDArray[np.float16]]:
+    """The arrays of the weights' file."""
+    layers = {f"conv{number}": layer for number, layer in enumerate(network.convolutions)}
+    layers |= {"hidden": network.hidden, "output": network.output}
+    return {
+        f"{name}.{part}": getattr(layer, part).detach().numpy().astype(np.float16)
+        for name, layer in layers.items()
+        for part in ("weight", "bias")
+    }
+
+
+if __name__ == "__main__":
+    main()
