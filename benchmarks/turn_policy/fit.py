@@ -58,26 +58,22 @@ class Silences:
 
 @dataclass(frozen=True)
 class Style:
-    """A style's bounds of the wait, and the share of pauses (of these kinds) that it may take for an end.
-
-    `cut_ins_of_both`: the same with both signals, which are surer: some of that goes to manners, some to speed.
-    """
+    """A style's bounds of the wait, and the share of pauses (of these kinds) that it may take for an end."""
 
     name: str
     min_ms: float
     max_ms: float
     cut_ins: float
-    cut_ins_of_both: float
     kinds: tuple[str, ...]
 
 
 STYLES = (
-    Style("eager", 90, 700, 0.115, 0.075, ("splice",)),
-    Style("balanced", 200, 750, 0.04, 0.027, ("splice",)),
-    Style("patient", 500, 1200, 0.008, 0.008, ("splice", "pause")),
+    Style("eager", 90, 700, 0.115, ("splice",)),
+    Style("balanced", 200, 750, 0.04, ("splice",)),
+    Style("patient", 500, 1200, 0.008, ("splice", "pause")),
 )
 BALANCED = STYLES[1]
-CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
+CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
 OTHER_READERS = {
@@ -88,8 +84,6 @@ OTHER_READERS = {
     "small, with a head": "text_small_head",
 }
 """Columns for other ways to get the text signal; the weights are fitted to `text_probability`."""
-SMART_TURN = "audio_64"
-"""The column of the other detector; the weights are fitted to `prosody`."""
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
 
 
@@ -105,12 +99,10 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(
-    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = "prosody", temper: float = 1.0
-) -> Silences:
+def read(path: Path, text: str = "text_probability", odds: float = 1.0) -> Silences:
     """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
 
-    The sound's is the column `audio`, its log-odds times `temper`. Every third sentence is held out.
+    Every third sentence is held out.
     """
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -126,7 +118,7 @@ def read(
         family=np.array([row["speaker"].split("-")[0] for row in rows]),
         held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
-        audio=temper * log_odds(column(audio), AUDIO_FLOOR),
+        audio=log_odds(column("audio_64"), AUDIO_FLOOR),
         text=log_odds(p * odds / (1 - p + p * odds), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
@@ -186,22 +178,10 @@ def talked_over(silences: Silences, wait: Array) -> float:
 def bar_for(silences: Silences, model: Model, style: Style) -> float:
     """The lowest log-odds to answer at that keep the style's share of cut-ins."""
     z = model.log_odds(silences)
-    share = style.cut_ins if len(model.weights) == 1 else style.cut_ins_of_both
     bars = np.arange(-8, 20, 0.05)
-    return next(round(float(bar), 2) for bar in bars if cut_ins(silences, waits(z, bar, style), style.kinds) <= share)
-
-
-def tempering(both: Model) -> float:
-    """By what to multiply smart-turn's log-odds, so that prosody's weight suits them: its own weight by prosody's."""
-    known = read(HERE / "features.csv", audio=SMART_TURN)
-    own = fitted(known.only(~known.held_out), SIGNALS["both"])
-    return round(own.weights["audio"] / both.weights["audio"], 2)
-
-
-def reading_odds(learnt: Silences, model: Model) -> dict[str, float]:
-    """For each of the other readers, by what to multiply the odds that it finds."""
-    bar = bar_for(learnt, model, BALANCED)
-    return {reader: ending_odds(column, model, BALANCED, bar) for reader, column in OTHER_READERS.items()}
+    return next(
+        round(float(bar), 2) for bar in bars if cut_ins(silences, waits(z, bar, style), style.kinds) <= style.cut_ins
+    )
 
 
 def ending_odds(text: str, model: Model, style: Style, bar: float) -> float:
@@ -235,10 +215,10 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
-def judged(text: str, odds: float = 1.0, audio: str = "prosody", temper: float = 1.0) -> dict[str, Silences]:
-    """What the fit is judged on, with these columns for the signals."""
-    known = read(HERE / "features.csv", text, odds, audio, temper)
-    real = {path.stem: read(path, text, odds, audio, temper) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+def judged(text: str, odds: float = 1.0) -> dict[str, Silences]:
+    """What the fit is judged on, with this column for the text signal."""
+    known = read(HERE / "features.csv", text, odds)
+    real = {path.stem: read(path, text, odds) for path in (HERE / "clips.csv", HERE / "reader.csv")}
     return {"held out": known.only(known.held_out)} | real
 
 
@@ -251,26 +231,24 @@ def main() -> None:
     """Fit and judge."""
     known = read(HERE / "features.csv")
     learnt, judges = known.only(~known.held_out), judged("text_probability")
-    models = {name: fitted(learnt, signals) for name, signals in SIGNALS.items()}
-    odds, temper = reading_odds(learnt, models["text"]), tempering(models["both"])
-    print(f"smart-turn: log-odds times {temper}; odds of other readers times {odds}")
     lines, curve = [], []
     for name, signals in SIGNALS.items():
-        model = models[name]
-        ways = {name: judges}
-        if "audio" in signals:
-            ways[f"{name}, smart-turn"] = judged("text_probability", audio=SMART_TURN, temper=temper)
-        if "text" in signals:
-            ways |= {f"{name}, {reader}": judged(OTHER_READERS[reader], odds[reader]) for reader in OTHER_READERS}
+        model = fitted(learnt, signals)
+        print(
+            f"{name}: intercept {model.intercept}, weights {model.weights}; ends above pauses: {areas(model, judges)}"
+        )
         bars = {style: bar_for(learnt, model, style) for style in STYLES}
-        print(f"{name}: intercept {model.intercept}, weights {model.weights}")
-        print("    bars:", ", ".join(f"{style.name} {bar}" for style, bar in bars.items()))
-        for way, others in ways.items():
-            print(f"    {way}: ends above pauses: {areas(model, others)}")
-            for style, bar in bars.items():
-                lines += table(f"{way} | {style.name}", others, model, style, bar)
-        for bar in CURVE_BARS if len(signals) > 1 or name == "text" else ():
+        for style, bar in bars.items():
+            print(f"    {style.name}: bar {bar}")
+            lines += table(f"{name} | {style.name}", judges, model, style, bar)
+        for bar in CURVE_BARS:
             curve += table(f"{name} | {bar}", judges, model, CURVE, bar)
+        for reader, column in OTHER_READERS.items() if name == "text" else ():
+            odds = ending_odds(column, model, BALANCED, bars[BALANCED])
+            others = judged(column, odds)
+            print(f"    {reader}: odds times {odds}; ends above pauses: {areas(model, others)}")
+            for style, bar in bars.items():
+                lines += table(f"{name}, {reader} | {style.name}", others, model, style, bar)
     for heading, rows in (("style", lines), ("bar", curve)):
         print(f"\n| signals | {heading} | judged on | {COLUMNS} |")
         print("|---|---|---|---|---|---|---|---|", *rows, sep="\n")

@@ -71,8 +71,7 @@ class TurnDetectorSession(Protocol):
     async def probability(self, turn: AudioChunk) -> float:
         """The probability, 0 to 1, that the speaker has finished, judged from the turn's audio so far.
 
-        Calibrated, as well as may be, where ends of turns and pauses are equally frequent: the turn model takes its
-        log-odds at their word. One forward pass a call, off the event loop. Cancelling abandons the result.
+        One forward pass a call, off the event loop. Cancelling abandons the result.
         """
         ...
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 16_000
 MAX_AUDIO_MS = 8_000
 MAX_SAMPLES = SAMPLE_RATE_HZ * MAX_AUDIO_MS // 1000
-TEMPER, FLOOR = 0.41, 0.02
-"""Smart-turn is surer than it is right: the factor of its log-odds, from `benchmarks/turn_policy/fit.py`."""
 
 
 class Features(Protocol):
@@ -38,12 +36,6 @@ def judge(model: onnxruntime.InferenceSession, features: Features, pcm: bytes) -
     return float(np.asarray(output)[0, 0])
 
 
-def tempered(probability: float) -> float:
-    """What a probability of smart-turn's is worth: its log-odds times TEMPER, where both sides are FLOOR at least."""
-    odds = (probability + FLOOR) / (1 - probability + FLOOR)
-    return odds**TEMPER / (1 + odds**TEMPER)
-
-
 class SmartTurnSession:
     """One conversation's turn detector; it keeps nothing between calls."""
 
@@ -53,13 +45,13 @@ class SmartTurnSession:
         self._lane = lane
 
     async def probability(self, turn: AudioChunk) -> float:
-        """The probability that the speaker has finished, from the turn's last 8 s at 16 kHz: one pass, tempered.
+        """The probability that the speaker has finished, from the turn's last 8 s at 16 kHz: one forward pass.
 
         Raises `EngineError` for another rate. Cancelling drops a pass that waits and abandons one that runs.
         """
         if turn.sample_rate_hz != SAMPLE_RATE_HZ:
             raise EngineError(f"smart-turn hears {SAMPLE_RATE_HZ} Hz, got {turn.sample_rate_hz} Hz")
-        return tempered(await self._lane.run(partial(judge, self._model, self._features, turn.pcm)))
+        return await self._lane.run(partial(judge, self._model, self._features, turn.pcm))
 
     async def close(self) -> None:
         """End the session."""

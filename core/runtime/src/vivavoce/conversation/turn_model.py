@@ -30,9 +30,9 @@ SLOPE_SCALE = (0.75, 2.0)
 class Signals:
     """What is known about a silence. Probabilities are 0 to 1; None: this agent has no such signal.
 
-    `audio`: the turn detector's, shown the turn and some tens of ms of silence. `text`: the language model's, for the
-    words so far without punctuation at their end. `silence_ms`: since the last voiced window. `pauses_ms`: pauses of
-    200 ms and more after which this person went on, in this conversation.
+    `audio`: the turn detector's, shown the turn and 64 ms of silence. `text`: the language model's, for the words so
+    far without punctuation at their end. `silence_ms`: since the last voiced window. `pauses_ms`: pauses of 200 ms
+    and more after which this person went on, in this conversation.
     """
 
     audio: float | None = None
@@ -66,14 +66,14 @@ class Style:
     blind_ms: float
 
 
-BOTH = Weights(intercept=1.049, audio=0.368, text=0.791)
-AUDIO_ALONE = Weights(intercept=0.205, audio=0.546, text=0.0)
-TEXT_ALONE = Weights(intercept=1.019, audio=0.0, text=0.877)
+BOTH = Weights(intercept=0.834, audio=0.17, text=0.883)
+AUDIO_ALONE = Weights(intercept=-0.181, audio=0.167, text=0.0)
+TEXT_ALONE = Weights(intercept=1.022, audio=0.0, text=0.877)
 
 STYLES = {
-    "eager": Style(min_ms=90, max_ms=700, bar_both=1.65, bar_audio=2.95, bar_text=1.4, blind_ms=400),
-    "balanced": Style(min_ms=200, max_ms=750, bar_both=3.05, bar_audio=4.0, bar_text=3.15, blind_ms=700),
-    "patient": Style(min_ms=500, max_ms=1200, bar_both=5.1, bar_audio=5.15, bar_text=4.85, blind_ms=1000),
+    "eager": Style(min_ms=90, max_ms=700, bar_both=1.3, bar_audio=2.95, bar_text=1.35, blind_ms=400),
+    "balanced": Style(min_ms=200, max_ms=750, bar_both=3.15, bar_audio=3.35, bar_text=3.15, blind_ms=700),
+    "patient": Style(min_ms=500, max_ms=1200, bar_both=4.85, bar_audio=3.7, bar_text=4.85, blind_ms=1000),
 }
 
 
