@@ -75,6 +75,7 @@ STYLES = (
 BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
+CURVES = ("text", "text, large, with a head", "both, prosody, large, with a head")
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
 OTHER_READERS = {
     "large, as user": "text_as_user",
@@ -84,6 +85,10 @@ OTHER_READERS = {
     "small, with a head": "text_small_head",
 }
 """Columns for other ways to get the text signal; the weights are fitted to `text_probability`."""
+HEADS = ("large, with a head", "small, with a head")
+SMART_TURN, PROSODY = "audio_64", "prosody"
+"""Columns of the turn detectors; the weights are fitted to smart-turn."""
+SCALES = np.round(np.arange(0.1, 5, 0.1), 1)
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
 
 
@@ -99,10 +104,12 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(path: Path, text: str = "text_probability", odds: float = 1.0) -> Silences:
+def read(
+    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN, scale: float = 1.0
+) -> Silences:
     """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
 
-    Every third sentence is held out.
+    The sound's is the column `audio`, its log-odds times `scale`. Every third sentence is held out.
     """
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -118,7 +125,7 @@ def read(path: Path, text: str = "text_probability", odds: float = 1.0) -> Silen
         family=np.array([row["speaker"].split("-")[0] for row in rows]),
         held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
-        audio=log_odds(column("audio_64"), AUDIO_FLOOR),
+        audio=scale * log_odds(column(audio), AUDIO_FLOOR),
         text=log_odds(p * odds / (1 - p + p * odds), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
@@ -215,10 +222,22 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
-def judged(text: str, odds: float = 1.0) -> dict[str, Silences]:
-    """What the fit is judged on, with this column for the text signal."""
-    known = read(HERE / "features.csv", text, odds)
-    real = {path.stem: read(path, text, odds) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+def scale_of(column: str, both: Model) -> float:
+    """By what to multiply a detector's log-odds, beside the words: the likeliest to 0.1, all else as it is."""
+
+    def loss(scale: float) -> float:
+        known = read(HERE / "features.csv", audio=column, scale=scale)
+        chosen, weight = weighed(known.only(~known.held_out))
+        sign = np.where(chosen.over, 1, -1)
+        return float(np.sum(weight * np.log1p(np.exp(-sign * both.log_odds(chosen)))))
+
+    return min(SCALES.tolist(), key=loss)
+
+
+def judged(text: str, odds: float = 1.0, audio: str = SMART_TURN, scale: float = 1.0) -> dict[str, Silences]:
+    """What the fit is judged on, with these columns for the signals."""
+    known = read(HERE / "features.csv", text, odds, audio, scale)
+    real = {path.stem: read(path, text, odds, audio, scale) for path in (HERE / "clips.csv", HERE / "reader.csv")}
     return {"held out": known.only(known.held_out)} | real
 
 
@@ -227,28 +246,43 @@ def areas(model: Model, judges: dict[str, Silences]) -> str:
     return ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in judges.items())
 
 
+def reading_odds(learnt: Silences, model: Model) -> dict[str, float]:
+    """For each of the other readers, by what to multiply the odds that it finds."""
+    bar = bar_for(learnt, model, BALANCED)
+    return {reader: ending_odds(column, model, BALANCED, bar) for reader, column in OTHER_READERS.items()}
+
+
+def ways_of(name: str, odds: dict[str, float], scale: float) -> dict[str, dict[str, Silences]]:
+    """From whom a set of signals may come, and what each is judged on."""
+    ways = {name: judged("text_probability")}
+    if name == "text":
+        ways |= {f"{name}, {reader}": judged(OTHER_READERS[reader], odds[reader]) for reader in odds}
+    else:
+        ways[f"{name}, prosody"] = judged("text_probability", audio=PROSODY, scale=scale)
+    if name == "both":
+        for reader in HEADS:
+            ways[f"{name}, prosody, {reader}"] = judged(OTHER_READERS[reader], odds[reader], PROSODY, scale)
+    return ways
+
+
 def main() -> None:
     """Fit and judge."""
     known = read(HERE / "features.csv")
-    learnt, judges = known.only(~known.held_out), judged("text_probability")
+    learnt = known.only(~known.held_out)
+    models = {name: fitted(learnt, signals) for name, signals in SIGNALS.items()}
+    odds, scale = reading_odds(learnt, models["text"]), scale_of(PROSODY, models["both"])
+    print(f"prosody: log-odds times {scale}; odds of other readers times {odds}")
     lines, curve = [], []
-    for name, signals in SIGNALS.items():
-        model = fitted(learnt, signals)
-        print(
-            f"{name}: intercept {model.intercept}, weights {model.weights}; ends above pauses: {areas(model, judges)}"
-        )
+    for name, model in models.items():
         bars = {style: bar_for(learnt, model, style) for style in STYLES}
-        for style, bar in bars.items():
-            print(f"    {style.name}: bar {bar}")
-            lines += table(f"{name} | {style.name}", judges, model, style, bar)
-        for bar in CURVE_BARS:
-            curve += table(f"{name} | {bar}", judges, model, CURVE, bar)
-        for reader, column in OTHER_READERS.items() if name == "text" else ():
-            odds = ending_odds(column, model, BALANCED, bars[BALANCED])
-            others = judged(column, odds)
-            print(f"    {reader}: odds times {odds}; ends above pauses: {areas(model, others)}")
+        print(f"{name}: intercept {model.intercept}, weights {model.weights}")
+        print("    bars:", ", ".join(f"{style.name} {bar}" for style, bar in bars.items()))
+        for way, judges in ways_of(name, odds, scale).items():
+            print(f"    {way}: ends above pauses: {areas(model, judges)}")
             for style, bar in bars.items():
-                lines += table(f"{name}, {reader} | {style.name}", others, model, style, bar)
+                lines += table(f"{way} | {style.name}", judges, model, style, bar)
+            for bar in CURVE_BARS if way in CURVES else ():
+                curve += table(f"{way} | {bar}", judges, model, CURVE, bar)
     for heading, rows in (("style", lines), ("bar", curve)):
         print(f"\n| signals | {heading} | judged on | {COLUMNS} |")
         print("|---|---|---|---|---|---|---|---|", *rows, sep="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from vivavoce_llamacpp.models import DEFAULT_MODEL, ENDING_ODDS, ending_odds
 from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
+from vivavoce_prosody.plugin import LOG_ODDS_SCALE
 
 from vivavoce.conversation.turn_model import (
     AUDIO_ALONE,
@@ -83,6 +85,15 @@ def test_who_pauses_long_is_waited_for_longer(signals):
     assert wait(220, 240, 230, 260) < wait() < wait(500) < wait(500, 600) <= STYLES["patient"].max_ms
 
 
+@pytest.mark.parametrize("text", [None, 0.05])
+def test_what_a_detector_tells_weighs_as_its_scale_says(text):
+    (sure, unsure), (more, less) = (
+        [over_probability(Signals(audio, scale, text)) for audio in (0.9, 0.1)] for scale in (1.0, 2.5)
+    )
+    assert less < unsure < sure < more
+    assert over_probability(Signals(0.5, 2.5, text)) == pytest.approx(over_probability(Signals(0.5, 1.0, text)))
+
+
 def test_an_impossible_probability_counts_as_the_nearest_possible_one():
     style = STYLES["eager"]
     assert wait_ms(Signals(text=1.2), style) == wait_ms(Signals(text=1.0), style)
@@ -100,10 +111,11 @@ def test_the_constants_are_those_of_the_fit():
     for model, bar in ((both, "bar_both"), (audio, "bar_audio"), (text, "bar_text")):
         _, _, after = printed.partition(model)
         assert after, f"{model} is not what the fit prints"
-        bars = dict(line.strip().split(": bar ") for line in after.splitlines()[1:4])
-        assert bars == {name: str(getattr(style, bar)) for name, style in STYLES.items()}
+        bars = ", ".join(f"{name} {getattr(style, bar)}" for name, style in STYLES.items())
+        assert after.splitlines()[1].strip() == f"bars: {bars}"
+    assert f"prosody: log-odds times {LOG_ODDS_SCALE};" in printed
     readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}
-    odds = {name: float(line) for name, line in re.findall(r"^ +(.*): odds times ([0-9.]+);", printed, re.MULTILINE)}
+    odds = ast.literal_eval(re.search(r"odds of other readers times (.*)", printed)[1])
     assert len(odds) == len(ENDING_ODDS) + len(HEAD_ODDS)
     for name, factor in odds.items():
         size, _, how = name.partition(", ")

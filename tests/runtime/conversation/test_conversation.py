@@ -217,6 +217,15 @@ def test_the_detector_is_asked_once_and_shown_the_beginning_of_the_silence(stage
     assert silence / 2 / shown.sample_rate_hz * 1000 == pytest.approx(139, abs=1)
 
 
+def test_a_detector_whose_answers_tell_more_is_heeded_more(stage):
+    committed_ms = []
+    for scale in (1.0, 2.5):
+        stage.detector_wants = TurnDetectorCapabilities(16_000, 8_000, log_odds_scale=scale)
+        stage.detector.probabilities, stage.detector.looks = [0.9], 0
+        committed_ms += stage.play(*ONE_TURN).times_final()
+    assert committed_ms[1] < committed_ms[0] - 50
+
+
 def test_a_quick_detector_is_asked_sooner_shown_less_and_heeded(stage):
     stage.detector_wants = TurnDetectorCapabilities(16_000, 500, ask_after_ms=90, shown_silence_ms=60)
     stage.play(("silence", 400), ("voice", 600), ("silence", 150), ("voice", 600), ("silence", 3000))

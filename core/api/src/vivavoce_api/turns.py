@@ -56,13 +56,15 @@ class TurnDetectorCapabilities:
 
     It is asked once in a silence, when that has lasted `ask_after_ms`, and shown no more than `shown_silence_ms` of it;
     both count from the end of the voice by its level. A detector that takes long does well to let the closures
-    within words pass.
+    within words pass. `log_odds_scale`: how much the log-odds of its probabilities tell, beside what smart-turn's do;
+    `benchmarks/turn_policy` shows how to measure that.
     """
 
     sample_rate_hz: int
     max_audio_ms: float
     ask_after_ms: float = 200.0
     shown_silence_ms: float = 139.0
+    log_odds_scale: float = 1.0
 
 
 class TurnDetectorSession(Protocol):

@@ -15,6 +15,8 @@ SHOWN_SILENCE_MS = 60.0
 # Of silence: longer than most closures within words, and in time for an agent that answers after 165 ms.
 ASK_AFTER_MS = 90.0
 MAX_AUDIO_MS = 2_100.0
+# Printed by benchmarks/turn_policy/fit.py.
+LOG_ODDS_SCALE = 2.5
 
 
 class ProsodyOptions(Options):
@@ -43,6 +45,7 @@ def vivavoce_turn_detector() -> Iterable[Offer]:
                 max_audio_ms=MAX_AUDIO_MS,
                 ask_after_ms=ASK_AFTER_MS,
                 shown_silence_ms=SHOWN_SILENCE_MS,
+                log_odds_scale=LOG_ODDS_SCALE,
             ),
             licence="Apache-2.0 (code and weights)",
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from vivavoce.conversation.turn_model import Signals, Style, wait_ms
 from vivavoce.conversation.words import words
-from vivavoce_api import AudioChunk, TurnDetectorSession, VivavoceError
+from vivavoce_api import AudioChunk, TurnDetectorCapabilities, TurnDetectorSession, VivavoceError
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +29,15 @@ class Judge:
 
     Each is asked in a task of its own, one thing at a time; `changed` is set as an answer arrives. The words are judged
     while the user still speaks, too: that fills the model's prompt cache, so that the judgement that counts takes but
-    the last few words. `style` counts silence from the end of the voice by its level, and so does `look_after_ms`, when
-    the turn detector is asked.
+    the last few words. `style` counts silence from the end of the voice by its level. `wanted` says when `detector` is
+    to be asked, and what its answers are worth.
     """
 
     def __init__(
         self,
         style: Style,
-        look_after_ms: float,
         detector: TurnDetectorSession | None,
+        wanted: TurnDetectorCapabilities | None,
         completeness: Completeness | None,
         pauses_ms: Sequence[float],
         changed: asyncio.Event,
@@ -44,8 +45,9 @@ class Judge:
         self._style = replace(
             style, min_ms=max(0.0, style.min_ms - MODEL_LAG_MS), max_ms=max(0.0, style.max_ms - MODEL_LAG_MS)
         )
-        self._look_after_ms = look_after_ms
         self._detector = detector
+        self._look_after_ms = math.inf if wanted is None else wanted.ask_after_ms
+        self._audio_scale = 1.0 if wanted is None else wanted.log_odds_scale
         self._completeness = completeness
         self._changed = changed
         self._pauses_ms = pauses_ms
@@ -70,7 +72,8 @@ class Judge:
     def wait_ms(self) -> float:
         """The silence, by level, after which the turn is over, as far as is known by now."""
         text = self._text if self._read == self._said and not self.is_reading else None
-        wait = wait_ms(Signals(self._audio, text, pauses_ms=self._pauses_ms), self._style) + MODEL_LAG_MS
+        signals = Signals(self._audio, self._audio_scale, text, pauses_ms=self._pauses_ms)
+        wait = wait_ms(signals, self._style) + MODEL_LAG_MS
         return max(wait, PENDING_MS) if self._is_pending else wait
 
     def voice_returned(self) -> None:

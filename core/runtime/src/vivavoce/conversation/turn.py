@@ -82,8 +82,7 @@ class UserTurn:
         self._changed = asyncio.Event()
         self._recent = bytearray()
         self._rate_hz = 16_000
-        look_after_ms = settings.detector.ask_after_ms if settings.detector is not None else math.inf
-        self._judge = Judge(settings.style, look_after_ms, detector, completeness, pauses_ms, self._changed)
+        self._judge = Judge(settings.style, detector, settings.detector, completeness, pauses_ms, self._changed)
         self._clock = SoundClock(settings.window_ms, asyncio.get_running_loop().time())
         self._finished = False
         self._flushed_ms = -1.0

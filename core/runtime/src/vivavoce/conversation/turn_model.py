@@ -30,12 +30,13 @@ SLOPE_SCALE = (0.75, 2.0)
 class Signals:
     """What is known about a silence. Probabilities are 0 to 1; None: this agent has no such signal.
 
-    `audio`: the turn detector's, shown the turn and 64 ms of silence. `text`: the language model's, for the words so
-    far without punctuation at their end. `silence_ms`: since the last voiced window. `pauses_ms`: pauses of 200 ms
-    and more after which this person went on, in this conversation.
+    `audio`: the turn detector's; its log-odds tell `audio_scale` times what smart-turn's do. `text`: the language
+    model's, for the words so far without punctuation at their end. `silence_ms`: since the last voiced window.
+    `pauses_ms`: pauses of 200 ms and more after which this person went on, in this conversation.
     """
 
     audio: float | None = None
+    audio_scale: float = 1.0
     text: float | None = None
     silence_ms: float = 0.0
     pauses_ms: Sequence[float] = ()
@@ -66,13 +67,13 @@ class Style:
     blind_ms: float
 
 
-BOTH = Weights(intercept=0.834, audio=0.17, text=0.883)
-AUDIO_ALONE = Weights(intercept=-0.181, audio=0.167, text=0.0)
-TEXT_ALONE = Weights(intercept=1.022, audio=0.0, text=0.877)
+BOTH = Weights(intercept=0.849, audio=0.152, text=0.881)
+AUDIO_ALONE = Weights(intercept=-0.174, audio=0.16, text=0.0)
+TEXT_ALONE = Weights(intercept=1.019, audio=0.0, text=0.877)
 
 STYLES = {
-    "eager": Style(min_ms=90, max_ms=700, bar_both=1.3, bar_audio=2.95, bar_text=1.35, blind_ms=400),
-    "balanced": Style(min_ms=200, max_ms=750, bar_both=3.15, bar_audio=3.35, bar_text=3.15, blind_ms=700),
+    "eager": Style(min_ms=90, max_ms=700, bar_both=1.3, bar_audio=2.95, bar_text=1.4, blind_ms=400),
+    "balanced": Style(min_ms=200, max_ms=750, bar_both=3.2, bar_audio=3.3, bar_text=3.15, blind_ms=700),
     "patient": Style(min_ms=500, max_ms=1200, bar_both=4.85, bar_audio=3.7, bar_text=4.85, blind_ms=1000),
 }
 
@@ -97,7 +98,7 @@ def _log_odds(signals: Signals) -> float:
     if signals.audio is None and signals.text is None:
         return 0.0
     weights = TEXT_ALONE if signals.audio is None else AUDIO_ALONE if signals.text is None else BOTH
-    audio = weights.audio * _floored_log_odds(signals.audio or 0.0, AUDIO_FLOOR)
+    audio = weights.audio * signals.audio_scale * _floored_log_odds(signals.audio or 0.0, AUDIO_FLOOR)
     text = weights.text * _floored_log_odds(signals.text or 0.0, TEXT_FLOOR)
     return weights.intercept + audio + text
 
