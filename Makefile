@@ -8,7 +8,7 @@ BIN := .venv/bin
 PACKAGES := core/api core/runtime $(wildcard plugins/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast bench setup-bench lint lock clean
+.PHONY: help setup run test test-all test-fast bench setup-bench lint lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -28,7 +28,10 @@ setup: .venv/.installed  ## install everything into .venv (about 1 GB of downloa
 run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/other.yaml]
 	$(BIN)/vivavoce run $(AGENT) --host $(HOST) --port $(PORT)
 
-test: setup lint  ## everything: the linters, all tests with the real embedded models
+test: setup lint  ## the linters and all tests, with the real embedded models; on a slow machine not the slowest
+	$(BIN)/python -m pytest -rs --budget-min 40
+
+test-all: setup lint  ## the same, however long it takes
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the tests that need no model and no waiting

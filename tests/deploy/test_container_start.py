@@ -33,7 +33,7 @@ from vivavoce.wire.client import open_client
 from vivavoce_api import AudioChunk, ErrorNotice, ReplyAudio, ReplyEnded, UserTranscript
 from vivavoce_api.testing import word_error_rate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).parents[2]
 CLIP, SAID = (ROOT / "tests/data/speech/transcripts.tsv").read_text().splitlines()[1].split("\t")[:2]

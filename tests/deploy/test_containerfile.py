@@ -17,7 +17,7 @@ import pytest
 
 from vivavoce.isolation.uv import find_uv, uv_environ
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Containerfile").read_text()

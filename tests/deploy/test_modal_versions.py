@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from environments import deployer_in
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.parametrize("version", ["1.4.3", "1.5.4"])

@@ -65,6 +65,7 @@ def test_both_run_the_engines_of_the_quickstart_agent() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_both_answer_a_real_voice() -> None:
     plan = Plan(

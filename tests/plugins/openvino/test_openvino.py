@@ -18,7 +18,7 @@ from vivavoce_openvino.plugin import load
 from vivavoce_api import EngineError, EngineUnavailableError, Message, SessionContext, TextDelta, Usage, no_progress
 from vivavoce_api.testing import LanguageModelConformance
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SYSTEM = Message("system", "You are a friendly voice assistant. Answer in one short sentence, in plain words.")
 FRANCE = [SYSTEM, Message("user", "What is the capital of France?")]
@@ -196,7 +196,8 @@ def test_the_head_tells_ends_where_the_next_token_alone_is_doubtful(
     path = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "utterances.tsv"
     lines = [line.split("\t")[-1].replace(" |", "") for line in path.read_text().splitlines()[3::3]]
     sentences = [line.split() for line in lines[:16]]
-    texts = [(" ".join(words[:n]), n == len(words)) for words in sentences for n in range(2, len(words) + 1)]
+    ends = [(" ".join(words), True) for words in sentences]
+    texts = ends + [(" ".join(words[:n]), False) for words in sentences for n in range(2, len(words), 2)]
 
     async def ranked() -> float:
         """How often an end is found likelier than another word."""

@@ -146,7 +146,10 @@ def test_tools_and_their_results_are_sent(stand_in: Any) -> None:
     ],
 )
 def test_errors_have_their_kind_and_words(stand_in: Any, model: str, kind: type[EngineError], words: str) -> None:
-    timeouts = {"token_timeout_s": 0.1, "first_token_timeout_s": 0.1 if model in ("silent", "role-only") else 10}
+    timeouts = {
+        "token_timeout_s": 0.1 if model == "stalls" else 10,
+        "first_token_timeout_s": 0.1 if model in ("silent", "role-only") else 10,
+    }
     with pytest.raises(EngineError, match=words) as caught:
         run(stand_in, reply, model=model, **timeouts)
     assert type(caught.value) is kind

@@ -32,7 +32,7 @@ from vivavoce_api import (
 )
 
 LLAMACPP = "pip install 'vivavoce-llamacpp[weights]'"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT / "tests/data/speech"

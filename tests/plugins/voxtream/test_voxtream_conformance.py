@@ -15,6 +15,7 @@ VOICE = Path(__file__).parents[2] / "data/speech/common_voice_en_1205005.wav"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 class TestVoxtream(TextToSpeechConformance):
     plugin = "voxtream"

@@ -13,7 +13,7 @@ import pytest
 
 from vivavoce_api import ClientError, EngineBusyError, EngineError, PrerequisiteError, SessionContext
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 GREETING = "Good morning, my friend. How are you today?"
 OTHER = "It costs $5 on the 3rd of May; the fox runs away, 1,234 times, and hides there."
