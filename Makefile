@@ -29,7 +29,7 @@ run: setup  ## serve the quickstart agent: make run [PORT=8123] [AGENT=agents/ot
 	$(BIN)/vivavoce run $(AGENT) --host $(HOST) --port $(PORT)
 
 test: setup lint  ## the linters and all tests, with the real embedded models; on a slow machine not the slowest
-	$(BIN)/python -m pytest -rs --budget-min 40
+	$(BIN)/python -m pytest -rs --budget-min 30
 
 test-all: setup lint  ## the same, however long it takes
 	$(BIN)/python -m pytest

@@ -9,7 +9,7 @@ import sys
 import pytest
 from modal_proto import api_pb2
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 EXPECTED_CALLS = {
     *("AppGetByDeploymentName", "AppCreate", "AppHeartbeat", "AppPublish", "EnvironmentGetOrCreate"),

@@ -15,7 +15,7 @@ from vivavoce_api import Catalog, ConfigurationError
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = sorted((ROOT / "deploy").glob("*.yaml"))
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def test_the_deployments_are_there():
