@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,18 +49,25 @@ class Agent:
         self._active = 0
 
     async def load(self, progress: LoadProgress = _silent) -> None:
-        """Load and warm all engines. Raises `VivavoceError`; what was loaded by then is closed again."""
+        """Load and warm all engines. Raises `VivavoceError`; what was loaded by then is closed again.
+
+        From then until `close` the garbage collector leaves alone what the process holds by now: a full collection
+        of it stops all conversations (README, "How fast").
+        """
 
         def note(engine: str, step: str, done: int, total: int | None) -> None:
             self._steps[engine] = step
             progress(engine, step, done, total)
 
         self._engines = await Engines.load(self.definition, note)
+        gc.collect()
+        gc.freeze()
 
     async def close(self) -> None:
         """Close all engines. Idempotent; conversations should have ended."""
         engines, self._engines = self._engines, None
         if engines is not None:
+            gc.unfreeze()
             await engines.close()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,8 @@ class WorkerServer(asyncio.Protocol):
             self._send(Record(Type.ERROR, values=encode_failure(error, self._name)))
             return
         self._engine = None if engine is None else ServedEngine(engine)
+        gc.collect()
+        gc.freeze()  # what was loaded lives as long as this process: looking through it would stop all its sessions
         self._send(Record(Type.READY, values={} if self._engine is None else self._engine.description()))
 
     def _begin(self, record: Record) -> None:
