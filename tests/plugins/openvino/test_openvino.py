@@ -195,7 +195,7 @@ def test_the_head_tells_ends_where_the_next_token_alone_is_doubtful(
     """Sentences of the benchmark's that no head was fitted to: every third of its file."""
     path = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "utterances.tsv"
     lines = [line.split("\t")[-1].replace(" |", "") for line in path.read_text().splitlines()[3::3]]
-    sentences = [line.split() for line in lines[:16]]
+    sentences = [line.split() for line in lines[:8]]
     ends = [(" ".join(words), True) for words in sentences]
     texts = ends + [(" ".join(words[:n]), False) for words in sentences for n in range(2, len(words), 2)]
 
