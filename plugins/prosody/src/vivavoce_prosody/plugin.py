@@ -16,7 +16,7 @@ SHOWN_SILENCE_MS = 60.0
 ASK_AFTER_MS = 90.0
 MAX_AUDIO_MS = 2_100.0
 # Printed by benchmarks/turn_policy/fit.py.
-LOG_ODDS_SCALE = 2.5
+LOG_ODDS_SCALE = 2.7
 
 
 class ProsodyOptions(Options):
