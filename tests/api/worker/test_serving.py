@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,8 +108,10 @@ async def served(voice: Voice, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         assert (ready.type, ready.values) == (Type.READY, {"max_sessions": 3, "tool": None})
         host.call(1, "open", SessionContext("one"))
         assert [(await host.next()).type for _ in range(2)] == [Type.ITEM, Type.END]
+        assert gc.get_freeze_count() > 0, "what is loaded is kept from the garbage collector"
         yield host
     finally:
+        gc.unfreeze()  # the process is the tests'
         host.writer.close()
         async with asyncio.timeout(PATIENCE_S):
             await serving_it
