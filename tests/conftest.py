@@ -33,7 +33,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what the budget has no time for."""
     budget_min, took_s = item.config.getoption("--budget-min"), time.monotonic() - item.config.stash[STARTED]
     if item.get_closest_marker("slow") and budget_min is not None and took_s > budget_min * 60:
-        pytest.skip(f"the budget of {budget_min:g} minutes is spent: run `make test-all`, which has none")
+        file = item.nodeid.partition("::")[0]
+        pytest.skip(f"{file}: the budget of {budget_min:g} minutes is spent; `make test-all` has none")
 
 
 @pytest.fixture(scope="session")
