@@ -89,6 +89,7 @@ HEADS = ("large, with a head", "small, with a head")
 SMART_TURN, PROSODY = "audio_64", "prosody"
 """Columns of the turn detectors; the weights are fitted to smart-turn."""
 SCALES = np.round(np.arange(0.1, 5, 0.1), 1)
+"""By what prosody's log-odds might be multiplied."""
 SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
 
 
