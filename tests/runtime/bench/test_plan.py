@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 from vivavoce.audio.files import write_wav
 from vivavoce.audio.level import last_voiced_ms, levels_dbfs
 from vivavoce.bench import Clip, Plan, load_clips
-from vivavoce.bench.clips import spread_words
-from vivavoce.bench.pauses import Gap, find_gap, with_pause
+from vivavoce.bench.clips import Word, spread_words
+from vivavoce.bench.pauses import Gap, find_gap, gaps, with_pause
 from vivavoce.bench.plan import Purpose
 from vivavoce.bench.room import RoomNoise
 from vivavoce_api import AudioChunk, ConfigurationError
@@ -43,31 +44,62 @@ def test_the_room_goes_on_where_it_was() -> None:
 def test_a_gap_lies_between_inner_words(make_clip: MakeClip) -> None:
     clip = make_clip(words=8)
     for seed in range(20):
-        gap = find_gap(clip, seed)
+        gap = find_gap(clip, seed, 300)
         assert gap is not None
         assert 2 <= gap.words_before <= 6
-        assert clip.words[gap.words_before - 1].end_ms <= gap.at_ms <= clip.words[gap.words_before - 1].end_ms + 50
+        ended_ms = clip.words[gap.words_before - 1].end_ms
+        assert ended_ms <= gap.at_ms <= ended_ms + 50
+        assert (gap.quiet_from_ms, gap.quiet_until_ms) == (ended_ms, ended_ms + 50)
+
+
+def test_each_length_of_pause_tries_a_place_of_its_own(make_clip: MakeClip) -> None:
+    clip = make_clip(words=12)
+    assert len({find_gap(clip, 1, pause_ms) for pause_ms in range(300, 700, 20)}) == len(gaps(clip)) > 2
+
+
+def test_a_place_counts_once(make_clip: MakeClip) -> None:
+    clip = make_clip(words=12)
+    before = [gap.words_before for gap in gaps(clip)]
+    assert len(set(before)) == len(before)
+
+
+def test_a_word_that_begins_after_a_gap_is_not_said_before_it(make_clip: MakeClip) -> None:
+    """Its stated end may be so near to the gap that the softest place around it is the gap."""
+    clip = make_clip(words=8)
+    ended_ms = clip.words[3].end_ms
+    short = replace(clip, words=(*clip.words[:4], Word("oh", ended_ms + 110), *clip.words[4:]))
+    assert {gap.words_before for gap in gaps(short) if gap.quiet_from_ms == ended_ms} <= {4}
 
 
 def test_a_clip_of_few_words_has_no_middle(make_clip: MakeClip) -> None:
-    assert find_gap(make_clip(words=3), seed=1) is None
+    assert find_gap(make_clip(words=3), seed=1, pause_ms=300) is None
 
 
-def test_a_pause_moves_what_follows_it(make_clip: MakeClip) -> None:
+def test_a_pause_is_as_long_as_it_says_with_what_was_silent_before(make_clip: MakeClip) -> None:
     clip = make_clip(words=6)
-    gap = Gap(clip.words[2].end_ms + 25, 3)
+    gap = next(gap for gap in gaps(clip) if gap.words_before == 3)
     paused = with_pause(clip, gap, 700, seed=1)
-    assert paused.audio.duration_ms == clip.audio.duration_ms + 700
-    assert paused.voiced_until_ms == clip.voiced_until_ms + 700 == last_voiced_ms(paused.audio)
+    more_ms = 700 - gap.quiet_ms
+    assert gap.quiet_ms == 50
+    assert paused.audio.duration_ms == clip.audio.duration_ms + more_ms
+    assert paused.voiced_until_ms == clip.voiced_until_ms + more_ms == last_voiced_ms(paused.audio)
     assert [word.end_ms for word in paused.words[:3]] == [word.end_ms for word in clip.words[:3]]
-    assert [word.end_ms - 700 for word in paused.words[3:]] == [word.end_ms for word in clip.words[3:]]
-    in_pause = paused.audio.slice_ms(gap.at_ms + 10, gap.at_ms + 690)
+    assert [word.end_ms - more_ms for word in paused.words[3:]] == [word.end_ms for word in clip.words[3:]]
+    in_pause = paused.audio.slice_ms(gap.quiet_from_ms, gap.quiet_from_ms + 700)
     assert max(levels_dbfs(in_pause)) < -80
+
+
+def test_a_silence_that_is_longer_than_the_pause_stays_as_it_is(make_clip: MakeClip) -> None:
+    clip = make_clip(words=6)
+    paused = with_pause(clip, gaps(clip)[0], 40, seed=1)
+    assert paused.audio == clip.audio
+    assert paused.words == clip.words
 
 
 def test_a_pause_within_sound_makes_no_click(make_clip: MakeClip) -> None:
     clip = make_clip(words=6)
-    in_a_word = Gap(clip.words[2].end_ms - 101.3, 3)
+    at_ms = clip.words[2].end_ms - 101.3
+    in_a_word = Gap(at_ms, 3, at_ms, at_ms)
     paused = with_pause(clip, in_a_word, 500, seed=1)
     steepest = np.abs(np.diff(samples(clip.audio).astype(int))[4000:8000]).max()
     cut = round(in_a_word.at_ms * 16)
@@ -82,7 +114,7 @@ def test_the_script_counts_from_the_onset_and_knows_the_pauses(make_clip: MakeCl
     assert [word["end_ms"] for word in script[0][:2]] == [200, 450]
     for utterance in plan.paused:
         entry = script[utterance.script_entry]
-        assert entry[-1]["end_ms"] == script[0][-1]["end_ms"] + utterance.pause_ms
+        assert entry[-1]["end_ms"] == script[0][-1]["end_ms"] + utterance.pause_ms - 50  # that were silent before
 
 
 def test_calls_say_the_scripts_entries_in_order(make_clip: MakeClip) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vivavoce_api.audio import AudioChunk
@@ -16,6 +17,7 @@ STEP_MS = 5.0
 VOICED_BELOW_PEAK_DB = 35.0
 VOICED_ABOVE_NOISE_DB = 10.0
 NOISE_SHARE = 0.05
+SILENT_DBFS = -96.0
 # A click is shorter: at least half of the 40 ms up to the last voiced step are voiced themselves.
 RUN_STEPS = 8
 # -46 dBFS: below it a listener in a quiet room hears nothing.
@@ -57,16 +59,38 @@ def levels_dbfs(audio: AudioChunk, step_ms: float = STEP_MS) -> list[float]:
 
 def noise_dbfs(audio: AudioChunk) -> float:
     """The recording's own noise: the level that its quietest 5% of steps stay under."""
-    levels = sorted(levels_dbfs(audio))
-    return levels[int(len(levels) * NOISE_SHARE)] if levels else -96.0
+    return _quietest(levels_dbfs(audio))
+
+
+def quiet_around(audio: AudioChunk, at_ms: float) -> tuple[float, float]:
+    """From where to where, around a position, no step of `audio` is as loud as voice; both `at_ms` in one that is."""
+    levels = levels_dbfs(audio)
+    threshold, first = _voice_threshold(levels), int(at_ms / STEP_MS)
+    last = first
+    if not levels or first >= len(levels) or levels[first] >= threshold:
+        return at_ms, at_ms
+    while first > 0 and levels[first - 1] < threshold:
+        first -= 1
+    while last + 1 < len(levels) and levels[last + 1] < threshold:
+        last += 1
+    return first * STEP_MS, (last + 1) * STEP_MS
+
+
+def _voice_threshold(levels: Sequence[float]) -> float:
+    peak = max(levels, default=SILENT_DBFS)
+    above_noise = min(_quietest(levels) + VOICED_ABOVE_NOISE_DB, peak - VOICED_ABOVE_NOISE_DB)
+    return max(peak - VOICED_BELOW_PEAK_DB, above_noise)
+
+
+def _quietest(levels: Sequence[float]) -> float:
+    return sorted(levels)[int(len(levels) * NOISE_SHARE)] if levels else SILENT_DBFS
 
 
 def _voiced_steps(audio: AudioChunk) -> list[int]:
     levels = levels_dbfs(audio)
     if not levels or max(levels) < AUDIBLE_DBFS:
         return []
-    above_noise = min(noise_dbfs(audio) + VOICED_ABOVE_NOISE_DB, max(levels) - VOICED_ABOVE_NOISE_DB)
-    threshold = max(max(levels) - VOICED_BELOW_PEAK_DB, above_noise)
+    threshold = _voice_threshold(levels)
     loud = [level >= threshold for level in levels]
     return [index for index, is_loud in enumerate(loud) if is_loud and _in_a_run(loud, index)]
 

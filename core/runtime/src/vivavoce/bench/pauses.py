@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vivavoce.audio.level import levels_dbfs, noise_dbfs
+from vivavoce.audio.level import levels_dbfs, noise_dbfs, quiet_around
 from vivavoce.bench.clips import Clip, Word
 from vivavoce.bench.room import RoomNoise, to_chunk
 from vivavoce_api import INPUT_SAMPLE_RATE_HZ
@@ -16,31 +16,59 @@ FADE_MS = 8.0
 STEP_MS = 5.0
 # A word's stated end and the softest place near it differ by so much.
 SEARCH_MS = 80.0
+# A word whose stated end comes so long after the middle of a gap has been said before it.
+LATE_MS = 40.0
 # Before so many words, and after so many, a pause is no pause in mid-sentence.
 WORDS_AT_EDGES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place between two words, in ms from the recording's start, and how many words come before it."""
+    """A place between two words, in ms from the recording's start, and how many words come before it.
+
+    From `quiet_from_ms` to `quiet_until_ms` the recording is as soft as a pause by itself.
+    """
 
     at_ms: float
     words_before: int
+    quiet_from_ms: float
+    quiet_until_ms: float
+
+    @property
+    def quiet_ms(self) -> float:
+        """How long the silence is that the speaker left here."""
+        return self.quiet_until_ms - self.quiet_from_ms
 
 
-def find_gap(clip: Clip, seed: int) -> Gap | None:
-    """Where to cut: the softest place near the end of one of the inner words, drawn from the softer half of them.
+def find_gap(clip: Clip, seed: int, pause_ms: int) -> Gap | None:
+    """Where to pause for so long: at the softest place near an inner word's end, drawn from the softer half of these.
 
-    None for a clip of too few words.
+    Each length is drawn anew, so that several lengths try several places. None for a clip of too few words.
     """
-    levels = levels_dbfs(clip.audio, STEP_MS)
-    inner = range(WORDS_AT_EDGES, len(clip.words) - WORDS_AT_EDGES + 1)
-    gaps = sorted((*softest(levels, clip.words[before - 1].end_ms), before) for before in inner)
-    softer_half = gaps[: (len(gaps) + 1) // 2]
-    if not softer_half:
+    places = gaps(clip)
+    if not places:
         return None
-    _, at_ms, before = random.Random(f"{seed} {clip.name}").choice(softer_half)
-    return Gap(at_ms, before)
+    return random.Random(f"{seed} {clip.name} {pause_ms}").choice(places)
+
+
+def gaps(clip: Clip) -> list[Gap]:
+    """The softer half of the places near the inner words' ends, the softest first."""
+    levels = levels_dbfs(clip.audio, STEP_MS)
+    last = len(clip.words) - WORDS_AT_EDGES
+    places = sorted({softest(levels, word.end_ms) for word in clip.words[WORDS_AT_EDGES - 1 : last]})
+    softest_after: dict[int, Gap] = {}
+    for _, at_ms in places:
+        gap = _gap(clip, at_ms)
+        softest_after.setdefault(gap.words_before, gap)
+    inner = [gap for words, gap in softest_after.items() if WORDS_AT_EDGES <= words <= last]
+    return inner[: (len(inner) + 1) // 2]
+
+
+def _gap(clip: Clip, at_ms: float) -> Gap:
+    quiet_from_ms, quiet_until_ms = quiet_around(clip.audio, at_ms)
+    middle_ms = (quiet_from_ms + quiet_until_ms) / 2
+    said = sum(word.end_ms <= middle_ms + LATE_MS for word in clip.words)
+    return Gap(at_ms, said, quiet_from_ms, quiet_until_ms)
 
 
 def softest(levels: list[float], near_ms: float) -> tuple[float, float]:
@@ -52,26 +80,35 @@ def softest(levels: list[float], near_ms: float) -> tuple[float, float]:
 
 
 def with_pause(clip: Clip, gap: Gap, pause_ms: float, seed: int) -> Clip:
-    """`clip` with `pause_ms` of its own background noise at `gap`, faded over 8 ms so that no click is heard.
+    """`clip` with silence at `gap`, `pause_ms` of it in all, that is, with as much more as the speaker left short.
 
-    Words and voice after the gap come later by the pause.
+    What is put in is the clip's own background noise, faded over 8 ms so that no click is heard. Words and voice after
+    the gap come later by it.
     """
+    more_ms = max(0.0, pause_ms - gap.quiet_ms)
     samples = np.frombuffer(clip.audio.pcm, "<i2").astype(np.float64)
-    cut, length = (round(ms * INPUT_SAMPLE_RATE_HZ / 1000) for ms in (gap.at_ms, pause_ms))
+    cut, length = (round(ms * INPUT_SAMPLE_RATE_HZ / 1000) for ms in (gap.at_ms, more_ms))
+    words = [Word(word.text, min(word.end_ms, gap.at_ms)) for word in clip.words[: gap.words_before]]
+    words += [Word(word.text, word.end_ms + more_ms) for word in clip.words[gap.words_before :]]
+    return replace(
+        clip,
+        name=f"{clip.name} +{pause_ms:.0f} ms",
+        audio=to_chunk(_parted(samples, cut, length, RoomNoise(noise_dbfs(clip.audio), seed))),
+        words=tuple(words),
+        voiced_until_ms=clip.voiced_until_ms + more_ms,
+    )
+
+
+def _parted(samples: np.ndarray, cut: int, length: int, room: RoomNoise) -> np.ndarray:
+    """The samples with `length` more of the room's at `cut`, and soft edges; as they are for none."""
+    if not length:
+        return samples
     fade = round(FADE_MS * INPUT_SAMPLE_RATE_HZ / 1000)
     ramp = (np.arange(fade) + 0.5) / fade
     before, after = samples[:cut].copy(), samples[cut:].copy()
-    noise = RoomNoise(noise_dbfs(clip.audio), seed).take(length + 2 * fade)
+    noise = room.take(length + 2 * fade)
     noise[:fade] *= np.sqrt(ramp)
     noise[-fade:] *= np.sqrt(ramp[::-1])
     before[-fade:] = before[-fade:] * np.sqrt(ramp[::-1]) + noise[:fade]
     after[:fade] = after[:fade] * np.sqrt(ramp) + noise[-fade:]
-    words = [Word(word.text, min(word.end_ms, gap.at_ms)) for word in clip.words[: gap.words_before]]
-    words += [Word(word.text, word.end_ms + pause_ms) for word in clip.words[gap.words_before :]]
-    return replace(
-        clip,
-        name=f"{clip.name} +{pause_ms:.0f} ms",
-        audio=to_chunk(np.concatenate([before, noise[fade:-fade], after])),
-        words=tuple(words),
-        voiced_until_ms=clip.voiced_until_ms + pause_ms,
-    )
+    return np.concatenate([before, noise[fade:-fade], after])

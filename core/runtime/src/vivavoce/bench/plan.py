@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 from vivavoce.bench.clips import Clip
@@ -72,15 +73,13 @@ class Plan:
 
     @cached_property
     def paused(self) -> list[Utterance]:
-        """Each clip with each pause."""
+        """Each clip with each pause, wherever a place for it is found."""
         paused: list[Utterance] = []
-        for clip in self.clips:
-            gap = find_gap(clip, self.seed)
-            if gap is None:
-                continue
-            for pause_ms in self.pauses_ms:
+        for clip, pause_ms in product(self.clips, self.pauses_ms):
+            gap = find_gap(clip, self.seed, pause_ms)
+            if gap is not None:
                 spoken = with_pause(clip, gap, pause_ms, self.seed)
-                paused.append(Utterance(len(self.clips) + len(paused), spoken, pause_ms, gap.at_ms))
+                paused.append(Utterance(len(self.clips) + len(paused), spoken, pause_ms, gap.quiet_from_ms))
         return paused
 
     def calls(self) -> list[CallPlan]:
