@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 HERE = Path(__file__).parent
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
 L2 = 0.02
-SLOPE_MS = 200.0
-"""Wait for each unit of log-odds. From 80 to 250 ms were tried: more shortens the median and lengthens the tail."""
 PAUSES_MS = np.arange(300, 701, 20)
 """Mid-sentence pauses that are judged: anything from 300 to 700 ms, equally often."""
 
@@ -53,27 +51,30 @@ class Silences:
 
     def only(self, chosen: Flags) -> Silences:
         """Some of them."""
-        return Silences(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Silences(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 @dataclass(frozen=True)
 class Style:
-    """A style's bounds of the wait, and the share of pauses (of these kinds) that it may take for an end."""
+    """A style's bounds of the wait, its wait for each unit of log-odds, and where its pauses are counted.
+
+    From 80 to 800 ms a unit were tried: more shortens the median, spares more pauses, and lengthens the tail.
+    """
 
     name: str
     min_ms: float
     max_ms: float
-    cut_ins: float
+    slope_ms: float
     kinds: tuple[str, ...]
 
 
 STYLES = (
-    Style("eager", 90, 700, 0.115, ("splice",)),
-    Style("balanced", 200, 750, 0.04, ("splice",)),
-    Style("patient", 500, 1200, 0.008, ("splice", "pause")),
+    Style("eager", 90, 700, 300, ("splice",)),
+    Style("balanced", 200, 700, 400, ("splice",)),
+    Style("patient", 500, 1200, 200, ("splice", "pause")),
 )
 BALANCED = STYLES[1]
-CURVE, CURVE_BARS = Style("curve", 96, 1200, 0, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
+CURVE, CURVE_BARS = Style("curve", 96, 1200, 300, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
 CURVES = ("text", "text, large, with a head", "both, prosody, large, with a head")
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
@@ -87,10 +88,42 @@ OTHER_READERS = {
 """Columns for other ways to get the text signal; the weights are fitted to `text_probability`."""
 HEADS = ("large, with a head", "small, with a head")
 SMART_TURN, PROSODY = "audio_64", "prosody"
-"""Columns of the turn detectors; the weights are fitted to smart-turn."""
-SCALES = np.round(np.arange(0.1, 5, 0.1), 1)
-"""By what prosody's log-odds might be multiplied."""
-SIGNALS = {"both": ("audio", "text"), "audio": ("audio",), "text": ("text",)}
+"""Columns of the turn detectors."""
+
+Shares = dict[str, float]
+SHARES: Shares = {"eager": 0.1, "balanced": 0.042, "patient": 0.008}
+SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
+"""The share of pauses that each style may take for an end; beside prosody and words it takes less to be as quick."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an agent knows: its signals, whose the sound's is, and the shares that set its bars."""
+
+    signals: tuple[str, ...]
+    audio: str = SMART_TURN
+    shares: Shares = field(default_factory=lambda: SHARES)
+
+
+KNOWN = {
+    "both": Known(("audio", "text")),
+    "audio": Known(("audio",)),
+    "text": Known(("text",)),
+    "both, prosody": Known(("audio", "text"), PROSODY, SURER_SHARES),
+    "audio, prosody": Known(("audio",), PROSODY),
+}
+
+
+@dataclass(frozen=True)
+class TurnFit:
+    """Printed as the class of this name in `vivavoce_api` would be."""
+
+    intercept: float
+    audio: float
+    text: float
+    eager: float
+    balanced: float
+    patient: float
 
 
 @dataclass(frozen=True)
@@ -105,12 +138,10 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(
-    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN, scale: float = 1.0
-) -> Silences:
+def read(path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN) -> Silences:
     """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
 
-    The sound's is the column `audio`, its log-odds times `scale`. Every third sentence is held out.
+    The sound's is the column `audio`. Every third sentence is held out.
     """
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -126,7 +157,7 @@ def read(
         family=np.array([row["speaker"].split("-")[0] for row in rows]),
         held_out=np.array([row["source"].isdigit() and int(row["source"]) % 3 == 2 for row in rows]),
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
-        audio=scale * log_odds(column(audio), AUDIO_FLOOR),
+        audio=log_odds(column(audio), AUDIO_FLOOR),
         text=log_odds(p * odds / (1 - p + p * odds), TEXT_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
@@ -166,7 +197,7 @@ def fitted(silences: Silences, names: Sequence[str]) -> Model:
 
 def waits(z: Array, bar: float, style: Style) -> Array:
     """The curve: linear in the log-odds, within the style's bounds."""
-    return np.clip(SLOPE_MS * (bar - z), style.min_ms, style.max_ms)
+    return np.clip(style.slope_ms * (bar - z), style.min_ms, style.max_ms)
 
 
 def cut_ins(silences: Silences, wait: Array, kinds: Sequence[str] = ("splice", "pause")) -> float:
@@ -183,24 +214,22 @@ def talked_over(silences: Silences, wait: Array) -> float:
     return float(early.sum() / (silences.over & silences.fluent).sum())
 
 
-def bar_for(silences: Silences, model: Model, style: Style) -> float:
-    """The lowest log-odds to answer at that keep the style's share of cut-ins."""
+def bar_for(silences: Silences, model: Model, style: Style, share: float) -> float:
+    """The lowest log-odds to answer at that keep this share of cut-ins."""
     z = model.log_odds(silences)
     bars = np.arange(-8, 20, 0.05)
-    return next(
-        round(float(bar), 2) for bar in bars if cut_ins(silences, waits(z, bar, style), style.kinds) <= style.cut_ins
-    )
+    return next(round(float(bar), 2) for bar in bars if cut_ins(silences, waits(z, bar, style), style.kinds) <= share)
 
 
-def ending_odds(text: str, model: Model, style: Style, bar: float) -> float:
-    """By what to multiply the odds that another reader finds: the most, to 0.1, that keep a style's cut-ins."""
+def ending_odds(text: str, model: Model, bar: float) -> float:
+    """By what to multiply the odds that another reader finds: the most, to 0.1, that keep *balanced*'s cut-ins."""
 
     def share(odds: float) -> float:
         known = read(HERE / "features.csv", text, odds)
         learnt = known.only(~known.held_out)
-        return cut_ins(learnt, waits(model.log_odds(learnt), bar, style), style.kinds)
+        return cut_ins(learnt, waits(model.log_odds(learnt), bar, BALANCED), BALANCED.kinds)
 
-    return max(odds for odds in np.round(np.arange(0.5, 8, 0.1), 1).tolist() if share(odds) <= style.cut_ins)
+    return max(odds for odds in np.round(np.arange(0.5, 8, 0.1), 1).tolist() if share(odds) <= SHARES["balanced"])
 
 
 def ranked(silences: Silences, model: Model) -> float:
@@ -223,22 +252,10 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
-def scale_of(column: str, both: Model) -> float:
-    """By what to multiply a detector's log-odds, beside the words: the likeliest to 0.1, all else as it is."""
-
-    def loss(scale: float) -> float:
-        known = read(HERE / "features.csv", audio=column, scale=scale)
-        chosen, weight = weighed(known.only(~known.held_out))
-        sign = np.where(chosen.over, 1, -1)
-        return float(np.sum(weight * np.log1p(np.exp(-sign * both.log_odds(chosen)))))
-
-    return min(SCALES.tolist(), key=loss)
-
-
-def judged(text: str, odds: float = 1.0, audio: str = SMART_TURN, scale: float = 1.0) -> dict[str, Silences]:
+def judged(text: str, odds: float = 1.0, audio: str = SMART_TURN) -> dict[str, Silences]:
     """What the fit is judged on, with these columns for the signals."""
-    known = read(HERE / "features.csv", text, odds, audio, scale)
-    real = {path.stem: read(path, text, odds, audio, scale) for path in (HERE / "clips.csv", HERE / "reader.csv")}
+    known = read(HERE / "features.csv", text, odds, audio)
+    real = {path.stem: read(path, text, odds, audio) for path in (HERE / "clips.csv", HERE / "reader.csv")}
     return {"held out": known.only(known.held_out)} | real
 
 
@@ -247,41 +264,38 @@ def areas(model: Model, judges: dict[str, Silences]) -> str:
     return ", ".join(f"{judge} {ranked(silences, model):.3f}" for judge, silences in judges.items())
 
 
-def reading_odds(learnt: Silences, model: Model) -> dict[str, float]:
+def reading_odds(model: Model, bar: float) -> dict[str, float]:
     """For each of the other readers, by what to multiply the odds that it finds."""
-    bar = bar_for(learnt, model, BALANCED)
-    return {reader: ending_odds(column, model, BALANCED, bar) for reader, column in OTHER_READERS.items()}
+    return {reader: ending_odds(column, model, bar) for reader, column in OTHER_READERS.items()}
 
 
-def ways_of(name: str, odds: dict[str, float], scale: float) -> dict[str, dict[str, Silences]]:
+def ways_of(name: str, odds: dict[str, float]) -> dict[str, dict[str, Silences]]:
     """From whom a set of signals may come, and what each is judged on."""
-    ways = {name: judged("text_probability")}
-    if name == "text":
-        ways |= {f"{name}, {reader}": judged(OTHER_READERS[reader], odds[reader]) for reader in odds}
-    else:
-        ways[f"{name}, prosody"] = judged("text_probability", audio=PROSODY, scale=scale)
-    if name == "both":
-        for reader in HEADS:
-            ways[f"{name}, prosody, {reader}"] = judged(OTHER_READERS[reader], odds[reader], PROSODY, scale)
-    return ways
+    audio = KNOWN[name].audio
+    readers = odds if name == "text" else HEADS if name == "both, prosody" else ()
+    others = {f"{name}, {reader}": judged(OTHER_READERS[reader], odds[reader], audio) for reader in readers}
+    return {name: judged("text_probability", audio=audio)} | others
 
 
 def main() -> None:
     """Fit and judge."""
-    known = read(HERE / "features.csv")
-    learnt = known.only(~known.held_out)
-    models = {name: fitted(learnt, signals) for name, signals in SIGNALS.items()}
-    odds, scale = reading_odds(learnt, models["text"]), scale_of(PROSODY, models["both"])
-    print(f"prosody: log-odds times {scale}; odds of other readers times {odds}")
+    models: dict[str, Model] = {}
+    bars: dict[str, Shares] = {}
+    for name, known in KNOWN.items():
+        silences = read(HERE / "features.csv", audio=known.audio)
+        learnt = silences.only(~silences.held_out)
+        models[name] = model = fitted(learnt, known.signals)
+        bars[name] = {style.name: bar_for(learnt, model, style, known.shares[style.name]) for style in STYLES}
+        weights = {"audio": 0.0, "text": 0.0} | model.weights
+        print(f"{name}: {TurnFit(model.intercept, **weights, **bars[name])}")
+    odds = reading_odds(models["text"], bars["text"]["balanced"])
+    print(f"odds of other readers times {odds}")
     lines, curve = [], []
     for name, model in models.items():
-        bars = {style: bar_for(learnt, model, style) for style in STYLES}
-        print(f"{name}: intercept {model.intercept}, weights {model.weights}")
-        print("    bars:", ", ".join(f"{style.name} {bar}" for style, bar in bars.items()))
-        for way, judges in ways_of(name, odds, scale).items():
-            print(f"    {way}: ends above pauses: {areas(model, judges)}")
-            for style, bar in bars.items():
-                lines += table(f"{way} | {style.name}", judges, model, style, bar)
+        for way, judges in ways_of(name, odds).items():
+            print(f"{way}: ends above pauses: {areas(model, judges)}")
+            for style in STYLES:
+                lines += table(f"{way} | {style.name}", judges, model, style, bars[name][style.name])
             for bar in CURVE_BARS if way in CURVES else ():
                 curve += table(f"{way} | {bar}", judges, model, CURVE, bar)
     for heading, rows in (("style", lines), ("bar", curve)):

@@ -14,17 +14,9 @@ from pathlib import Path
 import pytest
 from vivavoce_llamacpp.models import DEFAULT_MODEL, ENDING_ODDS, ending_odds
 from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
-from vivavoce_prosody.plugin import LOG_ODDS_SCALE
+from vivavoce_prosody.plugin import FITS as PROSODY
 
-from vivavoce.conversation.turn_model import (
-    AUDIO_ALONE,
-    BOTH,
-    STYLES,
-    TEXT_ALONE,
-    Signals,
-    over_probability,
-    wait_ms,
-)
+from vivavoce.conversation.turn_model import SMART_TURN, STYLES, WORDS_ALONE, Signals, wait_ms
 
 RISING = (0.0, 0.0005, 0.01, 0.1, 0.5, 0.9, 1.0)
 EVERY_SIGNAL = [
@@ -41,9 +33,9 @@ FIT = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "fit.py"
 def test_a_surer_signal_shortens_the_wait(style, other):
     for sequence in ([Signals(audio=p, text=other) for p in RISING], [Signals(audio=other, text=p) for p in RISING]):
         waits = [wait_ms(signals, style) for signals in sequence]
-        probabilities = [over_probability(signals) for signals in sequence]
         assert all(earlier >= later for earlier, later in pairwise(waits))
-        assert all(lower < higher for lower, higher in pairwise(probabilities))
+        unbounded = [wait_ms(signals, replace(style, min_ms=-math.inf, max_ms=math.inf)) for signals in sequence]
+        assert all(earlier > later for earlier, later in pairwise(unbounded))
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -60,21 +52,13 @@ def test_the_wait_is_within_bounds_and_grows_with_patience(signals):
     assert waits == sorted(waits)
     for wait, style in zip(waits, STYLES.values(), strict=True):
         assert style.min_ms <= wait <= style.max_ms <= 1200
-    assert 0 <= over_probability(signals) <= 1
 
 
-def test_silence_makes_over_likelier_but_does_not_move_the_wait():
-    early, late = (Signals(audio=0.4, text=0.05, silence_ms=silence_ms) for silence_ms in (64, 500))
-    assert over_probability(early) < over_probability(late)
-    assert wait_ms(early, STYLES["balanced"]) == wait_ms(late, STYLES["balanced"])
-
-
-def test_at_the_wait_the_bar_is_reached():
-    style = STYLES["eager"]
-    wait = wait_ms(Signals(audio=0.3, text=0.1), style)
-    assert style.min_ms < wait < style.max_ms
-    reached = over_probability(Signals(audio=0.3, text=0.1, silence_ms=wait))
-    assert reached == pytest.approx(1 / (1 + math.exp(-style.bar_both)))
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_doubt_waits_as_long_as_the_slope_says(style):
+    endless = replace(style, min_ms=-math.inf, max_ms=math.inf)
+    half, tenth = (wait_ms(Signals(text=p), endless) for p in (0.5, 0.1))
+    assert tenth - half == pytest.approx(style.slope_ms * WORDS_ALONE.text * math.log(0.9 / 0.1), rel=0.01)
 
 
 @pytest.mark.parametrize("signals", [Signals(), Signals(text=0.2), Signals(audio=0.5, text=0.2)])
@@ -86,12 +70,13 @@ def test_who_pauses_long_is_waited_for_longer(signals):
 
 
 @pytest.mark.parametrize("text", [None, 0.05])
-def test_what_a_detector_tells_weighs_as_its_scale_says(text):
+def test_a_detector_that_tells_more_is_heeded_more(text):
+    endless = replace(STYLES["balanced"], min_ms=-math.inf, max_ms=math.inf)
     (sure, unsure), (more, less) = (
-        [over_probability(Signals(audio, scale, text)) for audio in (0.9, 0.1)] for scale in (1.0, 2.5)
+        [wait_ms(Signals(audio, text), endless, fits) for audio in (0.9, 0.1)] for fits in (SMART_TURN, PROSODY)
     )
-    assert less < unsure < sure < more
-    assert over_probability(Signals(0.5, 2.5, text)) == pytest.approx(over_probability(Signals(0.5, 1.0, text)))
+    assert sure < unsure
+    assert less - more > 2 * (unsure - sure)
 
 
 def test_an_impossible_probability_counts_as_the_nearest_possible_one():
@@ -103,17 +88,14 @@ def test_an_impossible_probability_counts_as_the_nearest_possible_one():
 @pytest.mark.slow
 def test_the_constants_are_those_of_the_fit():
     printed = subprocess.run([sys.executable, str(FIT)], capture_output=True, text=True, check=True).stdout
-    both, audio, text = (
-        f"both: intercept {BOTH.intercept}, weights {{'audio': {BOTH.audio}, 'text': {BOTH.text}}}",
-        f"audio: intercept {AUDIO_ALONE.intercept}, weights {{'audio': {AUDIO_ALONE.audio}}}",
-        f"text: intercept {TEXT_ALONE.intercept}, weights {{'text': {TEXT_ALONE.text}}}",
-    )
-    for model, bar in ((both, "bar_both"), (audio, "bar_audio"), (text, "bar_text")):
-        _, _, after = printed.partition(model)
-        assert after, f"{model} is not what the fit prints"
-        bars = ", ".join(f"{name} {getattr(style, bar)}" for name, style in STYLES.items())
-        assert after.splitlines()[1].strip() == f"bars: {bars}"
-    assert f"prosody: log-odds times {LOG_ODDS_SCALE};" in printed
+    for name, fit in {
+        "both": SMART_TURN.beside_words,
+        "audio": SMART_TURN.alone,
+        "text": WORDS_ALONE,
+        "both, prosody": PROSODY.beside_words,
+        "audio, prosody": PROSODY.alone,
+    }.items():
+        assert f"{name}: {fit}\n" in printed
     readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}
     odds = ast.literal_eval(re.search(r"odds of other readers times (.*)", printed)[1])
     assert len(odds) == len(ENDING_ODDS) + len(HEAD_ODDS)

@@ -9,6 +9,8 @@ from vivavoce_api import (
     ReplyEnded,
     ReplyText,
     TurnDetectorCapabilities,
+    TurnFit,
+    TurnFits,
     TurnLatency,
     UserTranscript,
 )
@@ -33,8 +35,9 @@ def test_the_reply_is_begun_before_the_commit_and_let_out_after_it(stage, audio_
 
 def test_doubt_waits_longer_on_a_curve_and_never_beyond_the_cap(stage, audio_times):
     waits = []
-    for probability in (0.95, 0.6, 0.3, 0.0):
-        stage.detector.probabilities, stage.detector.looks = [probability], 0
+    for probability in (0.95, 0.4, 0.25, 0.0):
+        stage.reads_along({"hello there": probability})
+        stage.detector.probabilities, stage.detector.looks = [0.5], 0
         stage.llm.asked.clear()
         waits.append(audio_times(stage.play(*ONE_TURN))[0] - VOICE_ENDS_MS)
     assert waits == sorted(waits)
@@ -217,10 +220,11 @@ def test_the_detector_is_asked_once_and_shown_the_beginning_of_the_silence(stage
     assert silence / 2 / shown.sample_rate_hz * 1000 == pytest.approx(139, abs=1)
 
 
-def test_a_detector_whose_answers_tell_more_is_heeded_more(stage):
+def test_a_detector_is_heeded_as_its_offer_says(stage):
+    much = TurnFit(intercept=0.0, audio=1.0, text=0.0, eager=2.0, balanced=3.0, patient=5.0)
     committed_ms = []
-    for scale in (1.0, 2.5):
-        stage.detector_wants = TurnDetectorCapabilities(16_000, 8_000, log_odds_scale=scale)
+    for fits in (None, TurnFits(beside_words=much, alone=much)):
+        stage.detector_wants = TurnDetectorCapabilities(16_000, 8_000, fits=fits)
         stage.detector.probabilities, stage.detector.looks = [0.9], 0
         committed_ms += stage.play(*ONE_TURN).times_final()
     assert committed_ms[1] < committed_ms[0] - 50

@@ -51,20 +51,43 @@ class VoiceActivityEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnFit:
+    """How likely it is that a turn is over: `intercept + audio * a + text * t`, in log-odds, before any silence.
+
+    `a` and `t` are the log-odds of what the turn detector and the language model say, 0 where there is none. `eager`,
+    `balanced` and `patient` are the log-odds at which each style answers.
+    """
+
+    intercept: float
+    audio: float
+    text: float
+    eager: float
+    balanced: float
+    patient: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFits:
+    """What a turn detector's answers are worth beside a language model that judges the words, and alone."""
+
+    beside_words: TurnFit
+    alone: TurnFit
+
+
+@dataclass(frozen=True, slots=True)
 class TurnDetectorCapabilities:
     """`max_audio_ms`: how much of the end of the turn it looks at; more is cut off by the runtime.
 
     It is asked once in a silence, when that has lasted `ask_after_ms`, and shown no more than `shown_silence_ms` of it;
     both count from the end of the voice by its level. A detector that takes long does well to let the closures
-    within words pass. `log_odds_scale`: how much the log-odds of its probabilities tell, beside what smart-turn's do;
-    `benchmarks/turn_policy` shows how to measure that.
+    within words pass. `fits`: as `benchmarks/turn_policy/fit.py` finds them; without, it counts as smart-turn does.
     """
 
     sample_rate_hz: int
     max_audio_ms: float
     ask_after_ms: float = 200.0
     shown_silence_ms: float = 139.0
-    log_odds_scale: float = 1.0
+    fits: TurnFits | None = None
 
 
 class TurnDetectorSession(Protocol):

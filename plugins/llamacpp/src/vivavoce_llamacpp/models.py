@@ -49,8 +49,8 @@ BY_NAME = {DEFAULT_MODEL: QWEN_CODER_0_5B, "qwen2.5-coder-1.5b": QWEN_CODER_1_5B
 
 ENDING_ODDS = {
     (DEFAULT_MODEL, "assistant"): 1.9,
-    (DEFAULT_MODEL, "user"): 2.6,
-    ("qwen2.5-coder-1.5b", "user"): 1.3,
+    (DEFAULT_MODEL, "user"): 2.7,
+    ("qwen2.5-coder-1.5b", "user"): 1.4,
 }
 """By what the odds that a message ends are multiplied, by model and in whose name it reads: these find ends less likely
 than the reader to which the turn model is fitted, the model of 1.5 B as the assistant. Printed by

@@ -47,7 +47,7 @@ QWEN_CODER_1_5B = Weights(
 )
 BY_NAME = {DEFAULT_MODEL: QWEN_CODER_0_5B, "qwen2.5-coder-1.5b": QWEN_CODER_1_5B}
 
-ENDING_ODDS = {DEFAULT_MODEL: 5.5, "qwen2.5-coder-1.5b": 3.2}
+ENDING_ODDS = {DEFAULT_MODEL: 4.6, "qwen2.5-coder-1.5b": 3.2}
 """By what the odds that a message is over are multiplied, onto the scale of the reader to which the turn model is
 fitted. Printed by `benchmarks/turn_policy/fit.py`."""
 

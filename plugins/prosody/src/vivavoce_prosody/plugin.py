@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from vivavoce_api import Kind, Offer, Options, Progress, TurnDetectorCapabilities, hookimpl
+from vivavoce_api import Kind, Offer, Options, Progress, TurnDetectorCapabilities, TurnFit, TurnFits, hookimpl
 
 if TYPE_CHECKING:
     from vivavoce_prosody.detector import ProsodyEngine
@@ -16,7 +16,10 @@ SHOWN_SILENCE_MS = 60.0
 ASK_AFTER_MS = 90.0
 MAX_AUDIO_MS = 2_100.0
 # Printed by benchmarks/turn_policy/fit.py.
-LOG_ODDS_SCALE = 2.7
+FITS = TurnFits(
+    beside_words=TurnFit(intercept=0.963, audio=0.385, text=0.784, eager=1.45, balanced=1.9, patient=5.15),
+    alone=TurnFit(intercept=0.081, audio=0.568, text=0.0, eager=2.2, balanced=2.8, patient=5.05),
+)
 
 
 class ProsodyOptions(Options):
@@ -45,7 +48,7 @@ def vivavoce_turn_detector() -> Iterable[Offer]:
                 max_audio_ms=MAX_AUDIO_MS,
                 ask_after_ms=ASK_AFTER_MS,
                 shown_silence_ms=SHOWN_SILENCE_MS,
-                log_odds_scale=LOG_ODDS_SCALE,
+                fits=FITS,
             ),
             licence="Apache-2.0 (code and weights)",
         )

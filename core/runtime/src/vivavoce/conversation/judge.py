@@ -8,7 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from vivavoce.conversation.turn_model import Signals, Style, wait_ms
+from vivavoce.conversation.turn_model import SMART_TURN, Signals, Style, wait_ms
 from vivavoce.conversation.words import words
 from vivavoce_api import AudioChunk, TurnDetectorCapabilities, TurnDetectorSession, VivavoceError
 
@@ -47,7 +47,7 @@ class Judge:
         )
         self._detector = detector
         self._look_after_ms = math.inf if wanted is None else wanted.ask_after_ms
-        self._audio_scale = 1.0 if wanted is None else wanted.log_odds_scale
+        self._fits = SMART_TURN if wanted is None or wanted.fits is None else wanted.fits
         self._completeness = completeness
         self._changed = changed
         self._pauses_ms = pauses_ms
@@ -72,8 +72,7 @@ class Judge:
     def wait_ms(self) -> float:
         """The silence, by level, after which the turn is over, as far as is known by now."""
         text = self._text if self._read == self._said and not self.is_reading else None
-        signals = Signals(self._audio, self._audio_scale, text, pauses_ms=self._pauses_ms)
-        wait = wait_ms(signals, self._style) + MODEL_LAG_MS
+        wait = wait_ms(Signals(self._audio, text, self._pauses_ms), self._style, self._fits) + MODEL_LAG_MS
         return max(wait, PENDING_MS) if self._is_pending else wait
 
     def voice_returned(self) -> None:

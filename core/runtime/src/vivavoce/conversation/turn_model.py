@@ -1,4 +1,4 @@
-"""How likely it is that a turn is over, and the wait that follows from it: a small logistic model. Pure, no clock.
+"""How long to wait for the user to go on: a small logistic model of whether a turn is over. Pure, no clock.
 
 The weights and bars are printed by `benchmarks/turn_policy/fit.py`, which fits them to synthetic speech in synthetic
 rooms and judges them on other sentences and on real speakers; its README has the tables.
@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-SLOPE_MS = 200.0
-"""The m of the formula, for a person of whom nothing is known yet."""
+from vivavoce_api import TurnFit, TurnFits
 
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
 """Added on both sides, so that log-odds stay finite. A text probability of 0.001 still tells; less tells no more."""
@@ -26,81 +26,76 @@ SLOPE_SCALE = (0.75, 2.0)
 """How much a person's pauses may change the slope."""
 
 
+SMART_TURN = TurnFits(
+    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.05, balanced=2.2, patient=4.85),
+    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=2.1, balanced=1.8, patient=3.7),
+)
+"""Of smart-turn, and of a turn detector whose offer says nothing else."""
+WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.2, balanced=2.2, patient=4.85)
+
+
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What is known about a silence. Probabilities are 0 to 1; None: this agent has no such signal.
 
-    `audio`: the turn detector's; its log-odds tell `audio_scale` times what smart-turn's do. `text`: the language
-    model's, for the words so far without punctuation at their end. `silence_ms`: since the last voiced window.
+    `audio`: the turn detector's. `text`: the language model's, for the words so far without punctuation at their end.
     `pauses_ms`: pauses of 200 ms and more after which this person went on, in this conversation.
     """
 
     audio: float | None = None
-    audio_scale: float = 1.0
     text: float | None = None
-    silence_ms: float = 0.0
     pauses_ms: Sequence[float] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of the log-odds of the signals."""
-
-    intercept: float
-    audio: float
-    text: float
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
     """When to answer: as soon as the log-odds of "over" reach the bar, within `min_ms` and `max_ms` of silence.
 
-    There is a bar for each set of signals, since a weaker set lets more pauses through at the same odds; `blind_ms` is
-    the wait without any.
+    Each fit has a bar for `name`, since weaker signals let more pauses through at the same odds; `blind_ms` is the wait
+    without any. `slope_ms` is the m of the formula, for a person of whom nothing is known yet: how much longer each
+    unit of doubt waits. The more it is, the longer the doubtful turns wait and the sooner the surer ones are answered,
+    at the same share of pauses that are taken for an end.
     """
 
+    name: Literal["eager", "balanced", "patient"]
     min_ms: float
     max_ms: float
-    bar_both: float
-    bar_audio: float
-    bar_text: float
+    slope_ms: float
     blind_ms: float
 
 
-BOTH = Weights(intercept=0.849, audio=0.152, text=0.881)
-AUDIO_ALONE = Weights(intercept=-0.174, audio=0.16, text=0.0)
-TEXT_ALONE = Weights(intercept=1.019, audio=0.0, text=0.877)
-
 STYLES = {
-    "eager": Style(min_ms=90, max_ms=700, bar_both=1.3, bar_audio=2.95, bar_text=1.4, blind_ms=400),
-    "balanced": Style(min_ms=200, max_ms=750, bar_both=3.2, bar_audio=3.3, bar_text=3.15, blind_ms=700),
-    "patient": Style(min_ms=500, max_ms=1200, bar_both=4.85, bar_audio=3.7, bar_text=4.85, blind_ms=1000),
+    style.name: style
+    for style in (
+        Style("eager", min_ms=90, max_ms=700, slope_ms=300, blind_ms=400),
+        Style("balanced", min_ms=200, max_ms=700, slope_ms=400, blind_ms=700),
+        Style("patient", min_ms=500, max_ms=1200, slope_ms=200, blind_ms=1000),
+    )
 }
 
 
-def over_probability(signals: Signals) -> float:
-    """The probability, 0 to 1, that the turn is over, where ends and pauses are equally frequent."""
-    return 1 / (1 + math.exp(-(_log_odds(signals) + signals.silence_ms / _slope_ms(signals.pauses_ms))))
+def wait_ms(signals: Signals, style: Style, detector: TurnFits = SMART_TURN) -> float:
+    """The silence, in ms since the last voiced window, at which to answer. `detector`: what its answers are worth.
+
+    Who pauses briefly is waited for less in every doubt; nobody is waited for longer than `max_ms`.
+    """
+    fit = _fit(signals, detector)
+    wait = style.blind_ms if fit is None else style.slope_ms * (getattr(fit, style.name) - _log_odds(signals, fit))
+    stretched = _stretch(signals.pauses_ms) * min(wait, style.max_ms)
+    return min(max(stretched, style.min_ms), style.max_ms)
 
 
-def wait_ms(signals: Signals, style: Style) -> float:
-    """The silence, in ms since the last voiced window, at which to answer. `silence_ms` has no part in it."""
-    slope_ms = _slope_ms(signals.pauses_ms)
-    if signals.audio is None and signals.text is None:
-        wait = style.blind_ms * slope_ms / SLOPE_MS
-    else:
-        wait = slope_ms * (_bar(signals, style) - _log_odds(signals))
-    return min(max(wait, style.min_ms), style.max_ms)
+def _fit(signals: Signals, detector: TurnFits) -> TurnFit | None:
+    if signals.audio is None:
+        return None if signals.text is None else WORDS_ALONE
+    return detector.alone if signals.text is None else detector.beside_words
 
 
-def _log_odds(signals: Signals) -> float:
+def _log_odds(signals: Signals, fit: TurnFit) -> float:
     """Of "over", before any silence."""
-    if signals.audio is None and signals.text is None:
-        return 0.0
-    weights = TEXT_ALONE if signals.audio is None else AUDIO_ALONE if signals.text is None else BOTH
-    audio = weights.audio * signals.audio_scale * _floored_log_odds(signals.audio or 0.0, AUDIO_FLOOR)
-    text = weights.text * _floored_log_odds(signals.text or 0.0, TEXT_FLOOR)
-    return weights.intercept + audio + text
+    audio = fit.audio * _floored_log_odds(signals.audio or 0.0, AUDIO_FLOOR)
+    text = fit.text * _floored_log_odds(signals.text or 0.0, TEXT_FLOOR)
+    return fit.intercept + audio + text
 
 
 def _floored_log_odds(probability: float, floor: float) -> float:
@@ -108,14 +103,8 @@ def _floored_log_odds(probability: float, floor: float) -> float:
     return math.log((probability + floor) / (1 - probability + floor))
 
 
-def _bar(signals: Signals, style: Style) -> float:
-    if signals.audio is None:
-        return style.bar_text
-    return style.bar_audio if signals.text is None else style.bar_both
-
-
-def _slope_ms(pauses_ms: Sequence[float]) -> float:
-    """Scaled with the person's mean pause, the mean of an exponential distribution after some observations."""
+def _stretch(pauses_ms: Sequence[float]) -> float:
+    """By what a person's pauses stretch the slope: their mean, that of an exponential distribution after some."""
     mean_ms = (USUAL_PAUSES * USUAL_PAUSE_MS + sum(pauses_ms)) / (USUAL_PAUSES + len(pauses_ms))
     low, high = SLOPE_SCALE
-    return SLOPE_MS * min(max(mean_ms / USUAL_PAUSE_MS, low), high)
+    return min(max(mean_ms / USUAL_PAUSE_MS, low), high)
