@@ -22,8 +22,8 @@ TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
 
 USUAL_PAUSE_MS, USUAL_PAUSES = 400.0, 4
 """A person's mean pause starts from four of 400 ms (assumed, not fitted) and moves with each pause of theirs."""
-SLOPE_SCALE = (0.75, 2.0)
-"""How much a person's pauses may change the slope."""
+STRETCH = (0.9, 2.0)
+"""How much a person's pauses may change the wait: little towards less, for who paused briefly may yet stop to think."""
 
 
 SMART_TURN = TurnFits(
@@ -106,5 +106,5 @@ def _floored_log_odds(probability: float, floor: float) -> float:
 def _stretch(pauses_ms: Sequence[float]) -> float:
     """By what a person's pauses stretch the slope: their mean, that of an exponential distribution after some."""
     mean_ms = (USUAL_PAUSES * USUAL_PAUSE_MS + sum(pauses_ms)) / (USUAL_PAUSES + len(pauses_ms))
-    low, high = SLOPE_SCALE
+    low, high = STRETCH
     return min(max(mean_ms / USUAL_PAUSE_MS, low), high)
