@@ -57,6 +57,11 @@ def test_each_length_of_pause_tries_a_place_of_its_own(make_clip: MakeClip) -> N
     assert len({find_gap(clip, 1, pause_ms) for pause_ms in range(300, 700, 20)}) == len(gaps(clip)) > 2
 
 
+def test_no_pause_is_put_where_the_speaker_was_silent_for_longer(make_clip: MakeClip) -> None:
+    assert find_gap(make_clip(words=8), seed=1, pause_ms=50) is not None
+    assert find_gap(make_clip(words=8), seed=1, pause_ms=49) is None
+
+
 def test_a_place_counts_once(make_clip: MakeClip) -> None:
     clip = make_clip(words=12)
     before = [gap.words_before for gap in gaps(clip)]

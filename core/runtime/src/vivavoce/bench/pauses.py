@@ -43,9 +43,10 @@ class Gap:
 def find_gap(clip: Clip, seed: int, pause_ms: int) -> Gap | None:
     """Where to pause for so long: at the softest place near an inner word's end, drawn from the softer half of these.
 
-    Each length is drawn anew, so that several lengths try several places. None for a clip of too few words.
+    Each length is drawn anew, so that several lengths try several places, from those where the speaker was not silent
+    for longer anyway. None where there is no such place, as in a clip of too few words.
     """
-    places = gaps(clip)
+    places = [gap for gap in gaps(clip) if gap.quiet_ms <= pause_ms]
     if not places:
         return None
     return random.Random(f"{seed} {clip.name} {pause_ms}").choice(places)
