@@ -69,7 +69,7 @@ class Style:
 
 
 STYLES = (
-    Style("eager", 90, 700, 300, ("splice",)),
+    Style("eager", 90, 700, 250, ("splice",)),
     Style("balanced", 200, 700, 400, ("splice",)),
     Style("patient", 500, 1200, 200, ("splice", "pause")),
 )
@@ -91,7 +91,7 @@ SMART_TURN, PROSODY = "audio_64", "prosody"
 """Columns of the turn detectors."""
 
 Shares = dict[str, float]
-SHARES: Shares = {"eager": 0.1, "balanced": 0.042, "patient": 0.008}
+SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
 """The share of pauses that each style may take for an end; beside prosody and words it takes less to be as quick."""
 

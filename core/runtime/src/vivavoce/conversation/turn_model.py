@@ -27,11 +27,11 @@ STRETCH = (0.9, 2.0)
 
 
 SMART_TURN = TurnFits(
-    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.05, balanced=2.2, patient=4.85),
-    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=2.1, balanced=1.8, patient=3.7),
+    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.15, balanced=2.2, patient=4.85),
+    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=2.45, balanced=1.8, patient=3.7),
 )
 """Of smart-turn, and of a turn detector whose offer says nothing else."""
-WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.2, balanced=2.2, patient=4.85)
+WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.3, balanced=2.2, patient=4.85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Style:
 STYLES = {
     style.name: style
     for style in (
-        Style("eager", min_ms=90, max_ms=700, slope_ms=300, blind_ms=400),
+        Style("eager", min_ms=90, max_ms=700, slope_ms=250, blind_ms=400),
         Style("balanced", min_ms=200, max_ms=700, slope_ms=400, blind_ms=700),
         Style("patient", min_ms=500, max_ms=1200, slope_ms=200, blind_ms=1000),
     )
