@@ -2,7 +2,7 @@
 
     python benchmarks/turn_policy/fit.py
 
-Deterministic, numpy only, takes seconds. Prints the constants of `vivavoce.conversation.turn_model`, then the tables
+Deterministic, takes seconds. Prints the constants of `vivavoce.conversation.turn_model` and `prosody`, then the tables
 of the README.
 """
 
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vivavoce_api import TurnFit
 
 HERE = Path(__file__).parent
 TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
@@ -101,29 +103,17 @@ class Known:
     """What an agent knows: its signals, whose the sound's is, and the shares that set its bars."""
 
     signals: tuple[str, ...]
-    audio: str = SMART_TURN
-    shares: Shares = field(default_factory=lambda: SHARES)
+    audio: str
+    shares: Shares
 
 
 KNOWN = {
-    "both": Known(("audio", "text")),
-    "audio": Known(("audio",)),
-    "text": Known(("text",)),
+    "both": Known(("audio", "text"), SMART_TURN, SHARES),
+    "audio": Known(("audio",), SMART_TURN, SHARES),
+    "text": Known(("text",), SMART_TURN, SHARES),
     "both, prosody": Known(("audio", "text"), PROSODY, SURER_SHARES),
-    "audio, prosody": Known(("audio",), PROSODY),
+    "audio, prosody": Known(("audio",), PROSODY, SHARES),
 }
-
-
-@dataclass(frozen=True)
-class TurnFit:
-    """Printed as the class of this name in `vivavoce_api` would be."""
-
-    intercept: float
-    audio: float
-    text: float
-    eager: float
-    balanced: float
-    patient: float
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _floored_log_odds(probability: float, floor: float) -> float:
 
 
 def _stretch(pauses_ms: Sequence[float]) -> float:
-    """By what a person's pauses stretch the slope: their mean, that of an exponential distribution after some."""
+    """By what a person's pauses stretch the wait: their mean, that of an exponential distribution after some."""
     mean_ms = (USUAL_PAUSES * USUAL_PAUSE_MS + sum(pauses_ms)) / (USUAL_PAUSES + len(pauses_ms))
     low, high = STRETCH
     return min(max(mean_ms / USUAL_PAUSE_MS, low), high)
