@@ -96,7 +96,7 @@ class Call:
         try:
             while True:
                 if self._next is None:
-                    await self._client.speak(self._noise.silence(PACKET_MS))
+                    await self._client.speak(self._noise.silence(PACKET_MS), follows=True)
                     continue
                 utterance, done = self._next
                 done.set_result(await self._speak(utterance))
@@ -109,7 +109,7 @@ class Call:
 
     async def _speak(self, utterance: Utterance) -> Said:
         audio = whole_packets(utterance.clip.audio)
-        end_s = await self._client.speak(self._noise.under(audio))
+        end_s = await self._client.speak(self._noise.under(audio), follows=True)
         late_s = asyncio.get_running_loop().time() - end_s
         return Said(utterance, end_s - audio.duration_ms / 1000, late_s * 1000)
 

@@ -55,15 +55,17 @@ class VoiceClient:
         """The WebSocket code that the connection was closed with; None while it is open."""
         return self._socket.close_code
 
-    async def speak(self, audio: AudioChunk) -> float:
+    async def speak(self, audio: AudioChunk, *, follows: bool = False) -> float:
         """Stream `audio` (16 kHz) at a microphone's pace; returns the loop time at which its last sample is spoken.
 
-        A packet leaves when its last sample would have been recorded. Calls join without a gap or a drift as
-        long as the next one follows at once. What doesn't fill a packet waits for the next call. Raises
+        A packet leaves when its last sample would have been recorded. `follows`: this sound was recorded right after
+        that of the last call, by a microphone that stays on; what is late by now leaves at once, so that many calls
+        drift no more than one. Else it begins now. What doesn't fill a packet waits for the next call. Raises
         `EngineUnavailableError` when the server is gone; cancelling stops between packets.
         """
         loop = asyncio.get_running_loop()
-        begin_s = max(self._spoken_until_s, loop.time())
+        joins = follows and self._spoken_until_s > 0
+        begin_s = self._spoken_until_s if joins else max(self._spoken_until_s, loop.time())
         self._spoken_until_s = begin_s + audio.duration_ms / 1000
         send_s = begin_s - self._encoder.pending_ms / 1000
         for packet in self._encoder.encode(audio):
