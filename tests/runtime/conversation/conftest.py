@@ -35,8 +35,8 @@ WINDOW_MS = 32.0
 
 
 def sound(kind: str, duration_ms: float) -> AudioChunk:
-    """`voice` is loud, `silence` is zero."""
-    sample = b"\x00\x20" if kind == "voice" else b"\x00\x00"
+    """`voice` is loud, so is `hiss`, but no voice to `Vad`; `silence` is zero."""
+    sample = {"voice": b"\x00\x20", "hiss": b"\x00\x10"}.get(kind, b"\x00\x00")
     return AudioChunk(sample * round(duration_ms * RATE_HZ / 1000), RATE_HZ)
 
 

@@ -75,6 +75,30 @@ def test_a_voice_that_comes_back_before_its_window_is_full_is_waited_for(stage):
     assert transcripts(client) == ["hello there again"]
 
 
+def test_a_voice_that_comes_back_with_a_hiss_is_waited_for(stage):
+    stage.reads_along({"hello there": 0.95})
+    stage.stt.turns = [[("hello", 500), ("there", 1000), ("again", 1600)]]
+    stage.changes = {"turn": {"style": replace(STYLES["eager"], min_ms=130)}}
+    # the silence is long enough at 1530 ms; voice activity knows the voice from 1632 on
+    client = stage.play(
+        ("silence", 400), ("voice", 1000), ("silence", 100), ("hiss", 100), ("voice", 800), ("silence", 3000)
+    )
+    assert transcripts(client) == ["hello there again"]
+
+
+def test_a_noise_that_is_no_voice_holds_the_answer_up_for_160_ms_at_most(stage, make_client):
+    def answered_at(*rest):
+        stage.reads_along({"hello there": 0.95})
+        stage.changes = {"turn": {"style": replace(STYLES["eager"], min_ms=130)}}
+        client = make_client([("silence", 400), ("voice", 1000), ("silence", 100), *rest])
+        stage.play(client=client)
+        return client.times_final()[0]
+
+    quiet = answered_at(("silence", 3000))
+    assert quiet < answered_at(("hiss", 40), ("silence", 3000)) <= quiet + 64
+    assert quiet + 100 <= answered_at(("hiss", 3000)) <= quiet + 160
+
+
 def test_a_client_that_stops_in_a_click_is_answered_all_the_same(stage):
     stage.reads_along({"hello there": 0.95})
     client = stage.play(("silence", 400), ("voice", 1000), ("silence", 100), ("voice", 20), ("nothing", 4000))

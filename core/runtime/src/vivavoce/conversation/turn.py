@@ -59,7 +59,7 @@ class UserTurn:
     `push` is fed by the listener and never waits. `run` transcribes and decides; it ends with the turn. It calls
     `on_transcript` for each transcript, `on_change` for each window and answer that comes, and `on_decided` at the
     moment from which on all sound belongs to the next turn. Positions are milliseconds from the start of the turn's
-    audio. While `voice_may_return` is set, the decision waits for the next window.
+    audio. While `voice_may_return` is set, the decision waits for more sound.
     """
 
     def __init__(
@@ -185,8 +185,8 @@ class UserTurn:
             await self._wait_for_change()
 
     @property
-    def _next_window_tells(self) -> bool:
-        """Whether to wait for the window in which a voice may have begun; not where no more sound comes."""
+    def _more_sound_tells(self) -> bool:
+        """Whether to wait for what tells if a voice has begun; not where no more sound comes."""
         overdue_ms = self._clock.overdue_ms(asyncio.get_running_loop().time())
         return self.voice_may_return and overdue_ms < STALL_MS
 
@@ -240,7 +240,7 @@ class UserTurn:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_change(self)
-            if self.silence_ms >= self._judge.wait_ms and not self._next_window_tells:
+            if self.silence_ms >= self._judge.wait_ms and not self._more_sound_tells:
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
