@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from vivavoce_api import AudioChunk
 
 STEP_MS = 8.0
-# Of a voice that comes back, silero is sure 20 to 150 ms (p5 to p90) after it is loud, last of those that begin with an
-# "f" or "s" (six speakers, 94 pauses put into their sentences). What is loud for longer, and no voice to it, is none.
+# Of a voice that comes back, silero is sure 20 to 160 ms (p5 to p90) after the pause has ended, late where the next
+# word begins without voice, as in "twenty" or "things" (six speakers, 96 pauses put into their sentences). What is loud
+# for longer, and no voice to it, is none.
 ONSET_MS = 160.0
 # A step is loud when it stands clear of the background, and is no whisper beside the loudest of the last seconds.
 ABOVE_FLOOR = 10 ** (9 / 20)
