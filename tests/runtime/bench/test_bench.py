@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,9 @@ def test_an_agent_of_simulated_engines_is_measured(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_knows_only_the_three_messages_is_measured(make_clip: MakeClip, tone: Tone) -> None:
-    """It answers each second connection too early, after 1.5 s of sound, and the others in the room's noise after it.
+    """It answers each second connection too early, after 2.5 s of sound, and the others in the room's noise after it.
 
-    It counts what it was sent, and not the time: so a machine that stops for a moment changes nothing.
+    The words begin after 1 s and last for 4, so that a machine that stops for a second changes nothing.
     """
     sound = struct.pack(">BI", 1, 24_000) + tone(200, sample_rate_hz=24_000).pcm
     connections = 0
@@ -63,14 +64,15 @@ def test_a_server_that_knows_only_the_three_messages_is_measured(make_clip: Make
     async def answer(socket: ServerConnection) -> None:
         nonlocal connections
         connections += 1
-        for _ in range(75 if connections % 2 == 0 else 190):  # packets of 20 ms
+        for _ in range(125 if connections % 2 == 0 else 400):  # packets of 20 ms
             await socket.recv()
         await socket.send(b"\x02hello")
         await socket.send(sound)
         await socket.wait_closed()
 
     async def run() -> None:
-        plan = Plan([make_clip()], turns=2, pauses_ms=(), barge_ins=0, turns_a_call=1, answer_timeout_s=30)
+        plan = Plan([make_clip(words=16)], turns=2, pauses_ms=(), barge_ins=0, turns_a_call=1, answer_timeout_s=30)
+        plan = replace(plan, gap_s=(0.4, 0.4))
         async with serve(answer, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             report = await measure(f"ws://127.0.0.1:{port}/ws", plan)
