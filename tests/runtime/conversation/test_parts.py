@@ -53,6 +53,8 @@ def test_a_voice_may_come_back_in_sound_that_has_not_been_loud_for_long():
         assert not loudness.begins_in(quiet), "that was all"
     loudness.loud_until_ms(loud)
     assert not loudness.begins_in(loud), "the model knows it by now, and this is no voice"
+    loudness.loud_until_ms(AudioChunk(quiet.pcm[:768] + loud.pcm[:256], 16_000))
+    assert loudness.begins_in(loud), "of 8 ms at its end no window tells anything"
 
 
 def test_the_arrival_that_was_held_up_least_tells_how_far_the_sound_has_come():
