@@ -23,7 +23,7 @@ from benchmarks.peers.comparison import Table, as_json, describe, load_table, ma
 from benchmarks.peers.environment import ROOT
 from benchmarks.peers.roster import CONTENDERS, EMBEDDED, Contender, chosen
 from benchmarks.peers.serving import serve, write_replying
-from vivavoce.bench import Plan, Report, load_clips, measure_load, measure_side_by_side
+from vivavoce.bench import Plan, Report, WebLine, load_clips, measure_load, measure_side_by_side
 from vivavoce.bench.plan import PAUSES_MS
 
 AGENT = ROOT / "agents/simulated.yaml"
@@ -104,8 +104,8 @@ async def measure(
         if plan.calls():
             async with AsyncExitStack() as stack:
                 servers = {c: await stack.enter_async_context(serve(c, agent, script, 1)) for c in contenders}
-                urls = {contender.name: server.url for contender, server in servers.items()}
-                found = await measure_side_by_side(urls, plan, _tell)
+                lines = {contender.name: WebLine(server.url) for contender, server in servers.items()}
+                found = await measure_side_by_side(lines, plan, _tell)
             reports = {contender: found[contender.name] for contender in contenders}
         for contender in contenders if counts else ():
             print(f"{contender.name}: {', '.join(map(str, counts))} sessions", file=sys.stderr)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.peers.stages import INPUT_HZ, Hearing, Stages, load_stages, session_context
 from vivavoce_api import AudioChunk
-from vivavoce_api.testing.virtual_time import virtual_time_loop
+from vivavoce_api.testing import virtual_time_loop
 
 AGENT = """
 instructions: Stand in.

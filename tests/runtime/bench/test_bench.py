@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 
-from vivavoce.bench import Clip, Plan, load_clips, measure, measure_load, served
+from vivavoce.bench import Clip, Plan, WebLine, load_clips, measure, measure_load, served
 from vivavoce.cli.main import create_app
 from vivavoce_api import AudioChunk, EngineError
 
@@ -39,7 +39,7 @@ def test_an_agent_of_simulated_engines_is_measured(tmp_path: Path) -> None:
     async def run() -> None:
         script = plan.write_script(tmp_path / "script.json")
         async with served(AGENT, script=script, style="patient") as server:  # No clip is answered at its comma.
-            report = await measure(server.url, plan)
+            report = await measure(WebLine(server.url), plan)
         figures = report.figures()
         texts = [" ".join(word.text for word in clip.words) for clip in clips]
         assert [turn.transcript for turn in report.turns] == texts
@@ -75,7 +75,7 @@ def test_a_server_that_knows_only_the_three_messages_is_measured(make_clip: Make
         plan = replace(plan, gap_s=(0.4, 0.4))
         async with serve(answer, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            report = await measure(f"ws://127.0.0.1:{port}/ws", plan)
+            report = await measure(WebLine(f"ws://127.0.0.1:{port}/ws"), plan)
         first, second = report.turns
         assert first.voice_to_voice_ms is not None
         assert first.stages_ms == {}

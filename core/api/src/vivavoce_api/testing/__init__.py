@@ -24,7 +24,7 @@ from vivavoce_api.testing.sound import peak, read_wav, speech_clip  # noqa: E402
 from vivavoce_api.testing.speech_to_text import SpeechToTextConformance  # noqa: E402
 from vivavoce_api.testing.text_to_speech import TextToSpeechConformance  # noqa: E402
 from vivavoce_api.testing.turns import TurnDetectorConformance, VoiceActivityConformance  # noqa: E402
-from vivavoce_api.testing.virtual_time import VirtualTimeLoop, virtual_time_loop  # noqa: E402
+from vivavoce_api.virtual_time import VirtualTimeLoop, virtual_time_loop  # noqa: E402
 from vivavoce_api.word_errors import word_error_rate  # noqa: E402
 
 __all__ = [

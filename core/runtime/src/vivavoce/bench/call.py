@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from vivavoce.bench.ear import Ear
+from vivavoce.bench.line import PACKET_MS, Line
 from vivavoce.bench.outcome import Said
 from vivavoce.bench.plan import Plan, Utterance
 from vivavoce.bench.room import RoomNoise
-from vivavoce.wire.client import Arrival, VoiceClient, open_client
+from vivavoce.wire.client import Arrival, VoiceClient
 from vivavoce_api import INPUT_SAMPLE_RATE_HZ, AudioChunk, EngineUnavailableError, ReplyAudio, ReplyEnded
 
-PACKET_MS = 20
 # A greeting that has not begun by now does not come.
 GREETING_TIMEOUT_S = 15.0
 
@@ -134,13 +134,12 @@ def whole_packets(audio: AudioChunk) -> AudioChunk:
 
 
 @asynccontextmanager
-async def open_call(url: str, plan: Plan, script_from: int = 0) -> AsyncIterator[Call]:
+async def open_call(line: Line, plan: Plan, script_from: int = 0) -> AsyncIterator[Call]:
     """Connect; the call's noise begins at once. A server with a simulated speech-to-text begins at `script_from`.
 
     Raises `EngineUnavailableError`.
     """
-    address = f"{url}{'&' if '?' in url else '?'}script_from={script_from}"
-    async with open_client(address, packet_ms=PACKET_MS) as client:
+    async with line.open(script_from) as client:
         call = Call(client, plan)
         tasks = [asyncio.create_task(call.speak_on()), asyncio.create_task(call.listen_on())]
         try:

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from vivavoce.bench.line import WebLine
 from vivavoce.bench.outcome import TurnOutcome
 from vivavoce.bench.plan import CallPlan, Plan, Purpose
 from vivavoce.bench.turns import hold_turns
@@ -134,5 +135,5 @@ async def _hold_one(url: str, plan: Plan, place: int) -> tuple[list[TurnOutcome]
     utterances = [*plan.whole[first:], *plan.whole[:first]][:TURNS_A_SESSION]
     gaps_s = tuple(draw.uniform(*plan.gap_s) for _ in utterances)
     began_s = time.monotonic()
-    outcomes = await hold_turns(url, plan, CallPlan(Purpose.WHOLE, tuple(utterances), gaps_s))
+    outcomes = await hold_turns(WebLine(url), plan, CallPlan(Purpose.WHOLE, tuple(utterances), gaps_s))
     return outcomes, time.monotonic() - began_s

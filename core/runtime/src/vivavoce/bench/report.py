@@ -54,11 +54,15 @@ def _counts(status: Any) -> list[float]:
 
 @dataclass
 class Report:
-    """All that was found out about one server. `label` names it; `engines` are its plugins' labels, where known."""
+    """All that was found out about one server. `label` names it; `engines` are its plugins' labels, where known.
+
+    `virtual_time`: the machine's own work took none.
+    """
 
     label: str
     noise_dbfs: float = -60.0
     seed: int = 1
+    virtual_time: bool = False
     engines: Mapping[str, str] = field(default_factory=dict)
     turns: list[TurnOutcome] = field(default_factory=list)
     barge_ins: list[BargeIn] = field(default_factory=list)

@@ -85,6 +85,8 @@ def title_of(reports: Sequence[Report]) -> str:
     first = reports[0]
     answered = " / ".join(f"{len(report.latencies_ms)} of {len(report.whole)}" for report in reports)
     title = f"{answered} turns answered, room noise {first.noise_dbfs:g} dBFS, seed {first.seed}"
+    if first.virtual_time:
+        title += "\nVIRTUAL TIME: only stated times and the runtime's waiting count, no machine's work"
     for report in reports:
         pretended = [section for section, label in report.engines.items() if label == SIMULATED]
         if pretended:

@@ -6,6 +6,7 @@ import asyncio
 
 from vivavoce.bench.barge_in import BargeIn, judge_barge_in
 from vivavoce.bench.call import Call, open_call
+from vivavoce.bench.line import Line
 from vivavoce.bench.outcome import TurnOutcome, judge
 from vivavoce.bench.plan import CallPlan, Plan, Purpose, Utterance
 from vivavoce_api import EngineUnavailableError
@@ -16,17 +17,17 @@ SETTLING_S = 0.6
 BARGE_IN_AFTER_S = 1.2
 
 
-async def hold_turns(url: str, plan: Plan, call: CallPlan) -> list[TurnOutcome]:
+async def hold_turns(line: Line, plan: Plan, call: CallPlan) -> list[TurnOutcome]:
     """The turns of a call. After one that went wrong the rest is said in a new connection, so that it isn't spoilt."""
     outcomes: list[TurnOutcome] = []
     while len(outcomes) < len(call.utterances):
-        outcomes += await _turns_until_wrong(url, plan, call, len(outcomes))
+        outcomes += await _turns_until_wrong(line, plan, call, len(outcomes))
     return outcomes
 
 
-async def _turns_until_wrong(url: str, plan: Plan, call: CallPlan, first: int) -> list[TurnOutcome]:
+async def _turns_until_wrong(line: Line, plan: Plan, call: CallPlan, first: int) -> list[TurnOutcome]:
     outcomes: list[TurnOutcome] = []
-    async with open_call(url, plan, call.utterances[first].script_entry) as connection:
+    async with open_call(line, plan, call.utterances[first].script_entry) as connection:
         if plan.greeting:
             await connection.greeted()
         await asyncio.sleep(SETTLING_S)
@@ -55,10 +56,10 @@ def _lost(purpose: Purpose, utterance: Utterance, words: str) -> TurnOutcome:
     return TurnOutcome(purpose, utterance.clip.name, utterance.pause_ms, None, None, faults=(words,))
 
 
-async def interrupt(url: str, plan: Plan, call: CallPlan) -> BargeIn:
+async def interrupt(line: Line, plan: Plan, call: CallPlan) -> BargeIn:
     """Say the first utterance, and the second one over its reply."""
     first, second = call.utterances
-    async with open_call(url, plan, first.script_entry) as connection:
+    async with open_call(line, plan, first.script_entry) as connection:
         if plan.greeting:
             await connection.greeted()
         await asyncio.sleep(SETTLING_S + call.gaps_s[0])

@@ -93,6 +93,14 @@ def bench_agent(
         Path | None,
         typer.Option(metavar="FILE.svg", help="Draw the latencies, and beside it (FILE-cut-ins.svg) what they cost."),
     ] = None,
+    virtual_time: Annotated[
+        bool,
+        typer.Option(
+            "--virtual-time",
+            help="Let the clock stand still while the machine works: turn taking alone, the same on every machine. "
+            "Simulated engines only.",
+        ),
+    ] = False,
     gate: Annotated[str, typer.Option(metavar="NAME=MAX,...", help="Exit with 1 when a figure is larger.")] = "",
 ) -> None:
     """Talk to an agent with recorded speech, in real time, and measure how soon and how politely it answers.
@@ -107,6 +115,8 @@ def bench_agent(
       vivavoce bench agents/simulated.yaml --styles --chart latency.svg
 
       vivavoce bench agents/quickstart.yaml --against agents/other.yaml
+
+      vivavoce bench agents/simulated.yaml --virtual-time --gate pause_cut_in_rate=0.05
     """
     from vivavoce.bench import missed_gates, parse_gates
 
@@ -115,8 +125,13 @@ def bench_agent(
     if chart is not None and chart.suffix != ".svg":
         raise ConfigurationError(f"charts are drawn as SVG, not as '{chart.suffix}'", fix=f"--chart {chart.stem}.svg")
     measured = targets(agent, against, url, styles=styles)
+    if virtual_time and (url is not None or sessions):
+        raise ConfigurationError("--virtual-time serves the agent itself, and holds one conversation at a time")
     plan = _plan(measured, clips, turns, pauses, barge_ins, noise_dbfs, seed)
-    reports = asyncio.run(_measure(measured, plan, _counts(sessions)))
+    if virtual_time:
+        reports = _measure_virtually(measured, plan)
+    else:
+        reports = asyncio.run(_measure(measured, plan, _counts(sessions)))
     _show(reports, as_json)
     if chart is not None:
         draw(reports, chart)
@@ -175,20 +190,53 @@ def _plan(
 
 
 async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int]) -> list[Report]:
-    from vivavoce.bench import measure_load, measure_side_by_side
+    from vivavoce.bench import WebLine, measure_load, measure_side_by_side
 
     with _Bar() as bar, tempfile.TemporaryDirectory() as folder:
         script = plan.write_script(Path(folder) / "script.json")
         async with AsyncExitStack() as stack:
             servers = {t.label: await _open(stack, t, script, max(sessions, default=1), bar) for t in targets}
-            urls = {label: server.url for label, server in servers.items()}
-            reports = await measure_side_by_side(urls, plan, bar.turn)
+            lines = {label: WebLine(server.url) for label, server in servers.items()}
+            reports = await measure_side_by_side(lines, plan, bar.turn)
             for label, server in servers.items() if sessions else ():
                 pid = server.pid or None
                 reports[label].loads = await measure_load(server.url, plan, sessions, pid, bar.crowd(label))
     for target in targets:
         reports[target.label].engines = target.engines
     return list(reports.values())
+
+
+def _measure_virtually(targets: Sequence[Target], plan: Plan) -> list[Report]:
+    from vivavoce.bench import check_virtual, rehearse, run_virtually
+
+    for target in targets:
+        check_virtual(_definition(target))
+    with _Bar() as bar, tempfile.TemporaryDirectory() as folder:
+        scripts = {t.label: plan.write_script(Path(folder) / f"{number}.json") for number, t in enumerate(targets)}
+        for target in targets:  # by real models, in real time
+            script = scripts[target.label]
+            asyncio.run(rehearse(_definition(target), script, bar.rehearsal(target.label)))
+        reports = run_virtually(_measure_here(targets, scripts, plan, bar))
+    for target in targets:
+        reports[target.label].engines = target.engines
+        reports[target.label].virtual_time = True
+    return list(reports.values())
+
+
+async def _measure_here(
+    targets: Sequence[Target], scripts: Mapping[str, Path], plan: Plan, bar: _Bar
+) -> dict[str, Report]:
+    from vivavoce.bench import measure_side_by_side, served_here
+
+    async with AsyncExitStack() as stack:
+        servers = {t.label: served_here(_definition(t), script=scripts[t.label], style=t.style) for t in targets}
+        lines = {label: await stack.enter_async_context(server) for label, server in servers.items()}
+        return await measure_side_by_side(lines, plan, bar.turn)
+
+
+def _definition(target: Target) -> AgentDefinition:
+    assert target.definition is not None, "only an agent's file is measured on virtual time"
+    return target.definition
 
 
 async def _open(stack: AsyncExitStack, target: Target, script: Path, max_sessions: int, bar: _Bar) -> Served:
@@ -219,6 +267,9 @@ class _Bar:
 
     def loading(self, label: str) -> Callable[[str, str], None]:
         return lambda section, step: self._set(label, f"{label}: {section} {step}", 0, None)
+
+    def rehearsal(self, label: str) -> Callable[[str, int, int], None]:
+        return lambda step, done, total: self._set(label, f"{label}: {step}", done, total or None)
 
     def turn(self, label: str, done: int, total: int) -> None:
         self._set(label, f"{label}: turns", done, total)

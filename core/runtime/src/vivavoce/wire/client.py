@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from vivavoce.audio.ogg_writer import OggOpusWriter
@@ -37,10 +38,27 @@ class Arrival:
     item: Outgoing
 
 
+class Socket(Protocol):
+    """What a `VoiceClient` needs of a WebSocket: these three, as websockets' `ClientConnection` has them."""
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that the connection was closed with; None while it is open."""
+        ...
+
+    async def send(self, message: bytes | str) -> None:
+        """Send a message. Raises `ConnectionClosed`."""
+        ...
+
+    async def recv(self) -> bytes | str:
+        """The next message. Raises `ConnectionClosed`."""
+        ...
+
+
 class VoiceClient:
     """One conversation with a server. Made by `open_client`; one task may speak while another listens."""
 
-    def __init__(self, socket: ClientConnection, container: Container, packet_ms: float, packets_a_page: int) -> None:
+    def __init__(self, socket: Socket, container: Container, packet_ms: float, packets_a_page: int) -> None:
         self._socket = socket
         self._protocol = ClientProtocol()
         self._encoder = OpusEncoder(INPUT_SAMPLE_RATE_HZ, packet_ms)

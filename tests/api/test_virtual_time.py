@@ -65,6 +65,23 @@ def test_the_clock_jumps_again_after_the_thread(runner: asyncio.Runner) -> None:
     assert runner.run(work()) == pytest.approx(1000)
 
 
+def test_where_work_takes_no_time_timers_wait_for_it() -> None:
+    done: list[str] = []
+
+    async def work() -> float:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.001, done.append, "timer")
+        began_s = loop.time()
+        done.append(await asyncio.to_thread(lambda: time.sleep(0.05) or "work"))
+        took_s = loop.time() - began_s
+        await asyncio.sleep(0.001)
+        return took_s
+
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(work_takes_time=False)) as runner:
+        assert runner.run(work()) == 0
+    assert done == ["work", "timer"]
+
+
 def test_sockets_within_the_process_work(runner: asyncio.Runner) -> None:
     async def talk() -> bytes:
         here, there = socket.socketpair()

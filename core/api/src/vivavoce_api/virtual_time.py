@@ -12,15 +12,18 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock starts at 0 and jumps to the next timer when nothing else can run.
 
     Real work is waited for where the loop can know of it:
-    - while a call of `run_in_executor` (or `asyncio.to_thread`) is in flight, timers take their real time;
+    - while a call of `run_in_executor` (or `asyncio.to_thread`) is in flight, timers take their real time, or, with
+      `work_takes_time` false, wait until it is done: the clock stands still, and what happens when is the same on
+      every machine;
     - a socket or pipe that is ready is served before the clock jumps, so both ends of a connection within
       this process work; but bytes that another process has yet to send are not waited for when a timer is
       due: put no time-out around them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, work_takes_time: bool = True) -> None:
         self._now_s = 0.0
         self._in_executor = 0
+        self._work_takes_time = work_takes_time
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -37,11 +40,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _left_executor(self, _: asyncio.Future[Any]) -> None:
         self._in_executor -= 1
 
-    def _pass_time(self, timeout_s: float, events: Callable[[float], list[Any]]) -> list[Any]:
+    def _pass_time(self, timeout_s: float, events: Callable[[float | None], list[Any]]) -> list[Any]:
         """Let at most `timeout_s` go by: for real while threads are busy, else at once."""
         ready = events(0)
         if ready:
             return ready
+        if self._in_executor and not self._work_takes_time:
+            return events(None)
         if self._in_executor:
             began_s = super().time()
             ready = events(timeout_s)
