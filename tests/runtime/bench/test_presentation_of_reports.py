@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from rich.console import Console
 
 from vivavoce.bench import Report, TurnOutcome, latency_chart, pauses_table, report_table, stages_table, trade_off_chart
 from vivavoce.bench.chart import round_step
 from vivavoce.bench.crowd import Load
 from vivavoce.bench.plan import Purpose
-from vivavoce.cli.bench import draw, targets
+from vivavoce.cli.bench import draw, show, targets
 
 
 def report(label: str, latency_ms: float) -> Report:
@@ -38,6 +39,23 @@ def test_two_reports_stand_side_by_side_with_their_ratio() -> None:
     assert p50.split()[-5:] == ["200", "ms", "500", "ms", "0.40"]
     assert "4 sessions: CPU seconds" in text
     assert "1 of 1" in text
+
+
+def test_virtual_time_is_told_beside_every_figure() -> None:
+    first = report("ours", 200)
+    assert "VIRTUAL TIME" not in shown(report_table([first]))
+    first.virtual_time = True
+    assert "VIRTUAL TIME" in shown(report_table([first]))
+
+
+@pytest.mark.parametrize(("late_ms", "told"), [(49.0, False), (412.0, True)])
+def test_a_machine_that_spoils_the_times_is_told(
+    late_ms: float, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = TurnOutcome(Purpose.WHOLE, "a", None, 900.0, None, client_late_ms=late_ms)
+    show([Report("calm", turns=[]), Report("ours", turns=[turn])], as_json=False)
+    words = " ".join(capsys.readouterr().err.split())
+    assert ("The client itself was up to 412 ms late" in words) is told
 
 
 def test_stages_are_shown_where_the_server_tells_them() -> None:

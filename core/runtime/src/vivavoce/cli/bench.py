@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SPEECH = Path("tests/data/speech")
 STYLES = ("eager", "balanced", "patient")
+LATE_MS = 50.0
+"""A client that is on time but for so much is believed."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def bench_agent(
         reports = _measure_virtually(measured, plan)
     else:
         reports = asyncio.run(_measure(measured, plan, _counts(sessions)))
-    _show(reports, as_json)
+    show(reports, as_json)
     if chart is not None:
         draw(reports, chart)
     missed = missed_gates(gates, reports[0].figures())
@@ -283,7 +285,7 @@ class _Bar:
         self._progress.update(self._tasks[label], description=description, completed=done, total=total)
 
 
-def _show(reports: Sequence[Report], as_json: bool) -> None:
+def show(reports: Sequence[Report], as_json: bool) -> None:
     from vivavoce.bench import pauses_table, report_table, stages_table
 
     if as_json:
@@ -291,6 +293,12 @@ def _show(reports: Sequence[Report], as_json: bool) -> None:
         return
     console = output_console()
     console.print(report_table(reports))
+    late_ms = max(report.figures().get("client_late_ms", 0.0) for report in reports)
+    if late_ms > LATE_MS:
+        error_console().print(
+            f"[yellow]The client itself was up to {late_ms:.0f} ms late: the machine was too busy or stood still, and "
+            "all times are longer than on a free one. Turn taking by itself: --virtual-time[/yellow]"
+        )
     if any(report.pause_counts() for report in reports):
         console.print(pauses_table(reports))
     for report in reports:
