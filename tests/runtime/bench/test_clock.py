@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vivavoce.audio.files import read_audio
-from vivavoce.audio.level import first_audible_ms, first_voiced_ms, last_voiced_ms
+from vivavoce.audio.level import first_audible_ms, first_voiced_ms, last_voiced_ms, quiet_around
 from vivavoce.bench.ear import Ear
 from vivavoce.bench.room import RoomNoise, to_chunk
 from vivavoce_api import AudioChunk
@@ -36,6 +36,16 @@ def test_a_click_after_the_voice_is_no_voice(tone: Tone) -> None:
     samples = np.frombuffer(in_a_noisy_recording(tone(400), -70).pcm, "<i2").copy()
     samples[-1600:-1560] = 12_000
     assert last_voiced_ms(AudioChunk(samples.tobytes(), 16_000)) == pytest.approx(700, abs=5)
+
+
+def test_a_click_in_a_gap_ends_no_silence(tone: Tone) -> None:
+    words = [np.frombuffer(in_a_noisy_recording(tone(400), -70).pcm, "<i2") for _ in range(2)]
+    samples = np.concatenate(words)  # voice to 700 ms, and from 1500
+    samples[16_000:16_080] = 12_000
+    audio = AudioChunk(samples.tobytes(), 16_000)
+    for at_ms in (720, 1002, 1400):
+        assert quiet_around(audio, at_ms) == (pytest.approx(700, abs=5), pytest.approx(1500, abs=5))
+    assert quiet_around(audio, 650) == (650, 650)
 
 
 def test_silence_has_no_voice_and_nothing_audible() -> None:

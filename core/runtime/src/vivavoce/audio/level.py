@@ -63,15 +63,21 @@ def noise_dbfs(audio: AudioChunk) -> float:
 
 
 def quiet_around(audio: AudioChunk, at_ms: float) -> tuple[float, float]:
-    """From where to where, around a position, no step of `audio` is as loud as voice; both `at_ms` in one that is."""
+    """From where to where, around a position, no step of `audio` is voiced; both `at_ms` in one that is.
+
+    A click is not, whichever side of it the voice is on.
+    """
     levels = levels_dbfs(audio)
     threshold, first = _voice_threshold(levels), int(at_ms / STEP_MS)
-    last = first
-    if not levels or first >= len(levels) or levels[first] >= threshold:
+    loud = [level >= threshold for level in levels]
+    ending, beginning = _in_runs(loud), _in_runs(loud[::-1])[::-1]
+    voiced = [ends or begins for ends, begins in zip(ending, beginning, strict=True)]
+    if first >= len(voiced) or voiced[first]:
         return at_ms, at_ms
-    while first > 0 and levels[first - 1] < threshold:
+    last = first
+    while first > 0 and not voiced[first - 1]:
         first -= 1
-    while last + 1 < len(levels) and levels[last + 1] < threshold:
+    while last + 1 < len(voiced) and not voiced[last + 1]:
         last += 1
     return first * STEP_MS, (last + 1) * STEP_MS
 
@@ -91,12 +97,16 @@ def _voiced_steps(audio: AudioChunk) -> list[int]:
     if not levels or max(levels) < AUDIBLE_DBFS:
         return []
     threshold = _voice_threshold(levels)
-    loud = [level >= threshold for level in levels]
-    return [index for index, is_loud in enumerate(loud) if is_loud and _in_a_run(loud, index)]
+    in_runs = _in_runs([level >= threshold for level in levels])
+    return [index for index, is_voiced in enumerate(in_runs) if is_voiced]
 
 
-def _in_a_run(loud: list[bool], index: int) -> bool:
-    return 2 * sum(loud[max(0, index + 1 - RUN_STEPS) : index + 1]) >= RUN_STEPS
+def _in_runs(loud: Sequence[bool]) -> list[bool]:
+    """Which loud steps are no click."""
+    return [
+        is_loud and 2 * sum(loud[max(0, index + 1 - RUN_STEPS) : index + 1]) >= RUN_STEPS
+        for index, is_loud in enumerate(loud)
+    ]
 
 
 def _samples(audio: AudioChunk) -> np.ndarray:
