@@ -99,6 +99,34 @@ def test_a_noise_that_is_no_voice_holds_the_answer_up_for_160_ms_at_most(stage, 
     assert quiet + 100 <= answered_at(("hiss", 3000)) <= quiet + 160
 
 
+def test_a_voice_that_comes_back_after_a_short_sound_is_waited_for_where_the_silence_is_long(stage):
+    stage.reads_along({"hello there": 0.95})
+    stage.stt.turns = [[("hello", 500), ("there", 1000), ("again", 1600)]]
+    stage.changes = {"turn": {"style": replace(STYLES["eager"], min_ms=450)}}
+    # the silence is long enough at 1850 ms
+    client = stage.play(
+        *(("silence", 400), ("voice", 1000), ("silence", 400)),
+        *(("hiss", 20), ("silence", 100), ("voice", 800), ("silence", 3000)),
+    )
+    assert transcripts(client) == ["hello there again"]
+
+
+@pytest.mark.parametrize(("min_ms", "before_ms", "most_ms"), [(260, 180, 0), (450, 360, 320)])
+def test_short_sounds_without_end_hold_no_answer_up_for_long(stage, make_client, min_ms, before_ms, most_ms):
+    """Soon after the voice, as where a last consonant is released, not at all but for the while of a sound."""
+
+    def answered_at(*rest):
+        stage.reads_along({"hello there": 0.95})
+        stage.changes = {"turn": {"style": replace(STYLES["eager"], min_ms=min_ms)}}
+        client = make_client([("silence", 400), ("voice", 1000), ("silence", before_ms), *rest])
+        stage.play(client=client)
+        return client.times_final()[0]
+
+    quiet = answered_at(("silence", 3000))
+    held_ms = answered_at(*(("hiss", 20), ("silence", 60)) * 30) - quiet
+    assert most_ms - 32 <= held_ms <= most_ms + 32
+
+
 def test_a_client_that_stops_in_a_click_is_answered_all_the_same(stage):
     stage.reads_along({"hello there": 0.95})
     client = stage.play(("silence", 400), ("voice", 1000), ("silence", 100), ("voice", 20), ("nothing", 4000))

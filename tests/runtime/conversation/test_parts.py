@@ -43,18 +43,36 @@ def test_a_voice_may_come_back_in_sound_that_has_not_been_loud_for_long():
     loudness = Loudness()
     quiet, loud, nothing = (AudioChunk(sample * 512, 16_000) for sample in (b"\x05\x00", b"\x00\x20", b""))
     loudness.loud_until_ms(quiet)
-    assert loudness.begins_in(loud)
-    assert not loudness.begins_in(quiet)
-    assert not loudness.begins_in(nothing)
+    assert loudness.begins_in(loud, 200)
+    assert not loudness.begins_in(quiet, 200)
+    assert not loudness.begins_in(nothing, 200)
     for _ in range(4):
         loudness.loud_until_ms(loud)
-        assert loudness.begins_in(loud)
-        assert loudness.begins_in(nothing), "it was loud to the window's end"
-        assert not loudness.begins_in(quiet), "that was all"
+        assert loudness.begins_in(loud, 200)
+        assert loudness.begins_in(nothing, 200), "it was loud to the window's end"
+        assert not loudness.begins_in(quiet, 200), "that was all"
     loudness.loud_until_ms(loud)
-    assert not loudness.begins_in(loud), "the model knows it by now, and this is no voice"
+    assert not loudness.begins_in(loud, 200), "the model knows it by now, and this is no voice"
     loudness.loud_until_ms(AudioChunk(quiet.pcm[:768] + loud.pcm[:256], 16_000))
-    assert loudness.begins_in(loud), "of 8 ms at its end no window tells anything"
+    assert loudness.begins_in(loud, 200), "of 8 ms at its end no window tells anything"
+
+
+@pytest.mark.parametrize(
+    ("burst_ms", "silence_ms", "windows"),
+    [(16, 400, 5), (8, 400, 0), (16, 300, 0), (152, 600, 5), (160, 600, 0)],
+)
+def test_a_short_sound_in_a_long_silence_may_begin_a_voice_for_160_ms(burst_ms, silence_ms, windows):
+    """`silence_ms` lie between the voice and the end of the window of silence in which the sound ended."""
+    loudness = Loudness()
+    quiet, loud = b"\x05\x00", b"\x00\x20"
+    sound = quiet * 512 + loud * burst_ms * 16 + quiet * (640 - burst_ms * 16 % 512 - 128)
+    for start in range(0, len(sound), 1024):
+        loudness.loud_until_ms(AudioChunk(sound[start : start + 1024], 16_000))
+    rest, held = AudioChunk(b"", 16_000), 0
+    while loudness.begins_in(rest, silence_ms + 32 * held):
+        held += 1
+        loudness.loud_until_ms(AudioChunk(quiet * 512, 16_000))
+    assert held == windows
 
 
 def test_the_arrival_that_was_held_up_least_tells_how_far_the_sound_has_come():

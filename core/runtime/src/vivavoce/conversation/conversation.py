@@ -98,7 +98,7 @@ class Conversation:
                 await self._on_window(window, voice, arrived_at)
             if self._turn is not None:
                 rest = AudioChunk(self._rest, item.sample_rate_hz)
-                self._turn.voice_may_return = self._loudness.begins_in(rest)
+                self._turn.voice_may_return = self._loudness.begins_in(rest, self._turn.heard_silence_ms)
 
     def _windows(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
         size = self._settings.window_bytes

@@ -30,6 +30,8 @@ FLUSH_UNTIL_MS = 250.0
 PAUSE_MS = 200.0
 # A client that sends nothing for so long while it "speaks" is gone or muted: silence counts on by the clock.
 STALL_MS = 300.0
+# Sounds that may be a voice, and are none, delay a decision by so much at most, however many there are.
+HELD_MS = 320.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class UserTurn:
         self._clock.arrived(window.duration_ms, arrived_at)
         self.marks.voiced_end = self._clock.at(self.voiced_end_ms)
         self._windows.put_nowait(window)
-        silence_ms = self.audio_ms - self.voiced_end_ms
+        silence_ms = self.heard_silence_ms
         if not self.voiced_end_ms:
             return
         if silence_ms >= self._settings.flush_after_ms and self._should_flush(silence_ms):
@@ -138,11 +140,16 @@ class UserTurn:
         return self._clock.arrived_ms
 
     @property
+    def heard_silence_ms(self) -> float:
+        """Silence since the voice ended, in the sound that has come."""
+        return self.audio_ms - self.voiced_end_ms
+
+    @property
     def silence_ms(self) -> float:
         """Silence since the voice ended, by the sound's clock, and by ours where sound stopped coming."""
         now = asyncio.get_running_loop().time()
         stalled_ms = max(0.0, self._clock.overdue_ms(now) - STALL_MS)
-        return self.audio_ms - self.voiced_end_ms + self._clock.ahead_ms(now) + stalled_ms
+        return self.heard_silence_ms + self._clock.ahead_ms(now) + stalled_ms
 
     @property
     def is_covered(self) -> bool:
@@ -185,10 +192,12 @@ class UserTurn:
             await self._wait_for_change()
 
     @property
-    def _more_sound_tells(self) -> bool:
-        """Whether to wait for what tells if a voice has begun; not where no more sound comes."""
-        overdue_ms = self._clock.overdue_ms(asyncio.get_running_loop().time())
-        return self.voice_may_return and overdue_ms < STALL_MS
+    def _is_long_enough(self) -> bool:
+        """Whether the silence is; where a voice may have begun, only if no more sound comes, or none of it was one."""
+        longer_ms = self.silence_ms - self._judge.wait_ms
+        if not self.voice_may_return or self._clock.overdue_ms(asyncio.get_running_loop().time()) >= STALL_MS:
+            return longer_ms >= 0
+        return longer_ms >= HELD_MS
 
     def _finish(self) -> None:
         if not self._finished:
@@ -240,7 +249,7 @@ class UserTurn:
             await self._wait_for_change(self._due_ms())
             self._judge.look(group, self.silence_ms, self._recent_audio)
             self.on_change(self)
-            if self.silence_ms >= self._judge.wait_ms and not self._more_sound_tells:
+            if self._is_long_enough:
                 if self.is_covered:
                     return
                 if not self._settings.partials or transcribing.done():
