@@ -19,6 +19,8 @@ ONSET_MS = 160.0
 # palate. Sooner after a voice it is the end of its last word, or a breath; the reader measured draws one after 250 ms.
 BURST_MS = 16.0
 BURST_AFTER_MS = 300.0
+# The vowel comes within so long after it: a gap of less is a stop consonant.
+BURST_BEFORE_MS = 200.0
 # A step is loud when it stands clear of the background, and is no whisper beside the loudest of the last seconds.
 ABOVE_FLOOR = 10 ** (9 / 20)
 BELOW_PEAK = 10 ** (-35 / 20)
@@ -64,7 +66,7 @@ class Loudness:
         loud = [self._is_loud(level) for level in levels(rest)]
         begins = self.loud_ms < ONSET_MS and (any(loud) or (self.loud_ms > 0 and not loud))
         began_after_ms = silence_ms - self.quiet_ms - self.burst_ms
-        began = began_after_ms >= BURST_AFTER_MS and 0 < self.burst_ms < ONSET_MS and self.quiet_ms < ONSET_MS
+        began = began_after_ms >= BURST_AFTER_MS and 0 < self.burst_ms < ONSET_MS and self.quiet_ms < BURST_BEFORE_MS
         return begins or began
 
     def _count(self, is_loud: bool) -> None:
