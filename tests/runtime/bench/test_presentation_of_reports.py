@@ -93,6 +93,14 @@ def test_a_chart_beside_the_other_shows_what_speed_costs(tmp_path) -> None:
     assert "patient" in (tmp_path / "styles-cut-ins.svg").read_text()
 
 
+@pytest.mark.parametrize("virtual", [False, True])
+def test_charts_of_virtual_time_say_so(virtual: bool, tmp_path: Path) -> None:
+    one = report("eager", 200)
+    one.virtual_time = virtual
+    draw([one], tmp_path / "styles.svg")
+    assert {"virtual time" in path.read_text() for path in tmp_path.iterdir()} == {virtual}
+
+
 def test_each_style_is_measured_under_its_name() -> None:
     agent = Path(__file__).parents[3] / "agents/simulated.yaml"
     found = targets(agent, None, None, styles=True)

@@ -11,13 +11,14 @@ COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8
 TICKS = 6
 
 
-def latency_chart(latencies_ms: Mapping[str, Sequence[float | None]]) -> str:
+def latency_chart(latencies_ms: Mapping[str, Sequence[float | None]], note: str = "") -> str:
     """For each label the share of its turns that were answered within each latency, as SVG.
 
-    None is a turn that was not answered after its end: a curve stays below 100% by these.
+    None is a turn that was not answered after its end: a curve stays below 100% by these. `note` goes with the title.
     """
     longest_ms = max((value for values in latencies_ms.values() for value in values if value is not None), default=1.0)
-    axes = _Axes("Turns answered within", "voice-to-voice latency, ms", "share of turns, %", longest_ms, 100.0)
+    title = f"Turns answered within{note}"
+    axes = _Axes(title, "voice-to-voice latency, ms", "share of turns, %", longest_ms, 100.0)
     parts = []
     for index, (label, values) in enumerate(latencies_ms.items()):
         ordered = sorted(value for value in values if value is not None)
@@ -31,11 +32,12 @@ def latency_chart(latencies_ms: Mapping[str, Sequence[float | None]]) -> str:
     return axes.svg(parts)
 
 
-def trade_off_chart(points: Mapping[str, tuple[float, float]]) -> str:
+def trade_off_chart(points: Mapping[str, tuple[float, float]], note: str = "") -> str:
     """For each label its median latency in ms and its share of false cut-ins (0 to 1), as SVG: lower left is best."""
     slowest_ms = max((ms for ms, _ in points.values()), default=1.0)
     highest = max((100 * rate for _, rate in points.values()), default=1.0)
-    axes = _Axes("Speed against politeness", "median voice-to-voice, ms", "false cut-ins, %", slowest_ms, highest)
+    title = f"Speed against politeness{note}"
+    axes = _Axes(title, "median voice-to-voice, ms", "false cut-ins, %", slowest_ms, highest)
     parts = []
     for index, (label, (ms, rate)) in enumerate(points.items()):
         x, y, colour = axes.x(ms), axes.y(100 * rate), COLOURS[index % len(COLOURS)]

@@ -312,12 +312,13 @@ def draw(reports: Sequence[Report], path: Path) -> None:
     from vivavoce.bench import latency_chart, trade_off_chart
 
     latencies_ms = {report.label: [turn.voice_to_voice_ms for turn in report.whole] for report in reports}
-    path.write_text(latency_chart(latencies_ms), encoding="utf-8")
+    note = " (simulated engines, virtual time)" if any(report.virtual_time for report in reports) else ""
+    path.write_text(latency_chart(latencies_ms, note), encoding="utf-8")
     error_console().print(f"the chart is in {path}")
     figures = {report.label: report.figures() for report in reports}
     names = "p50_ms", "pause_cut_in_rate"
     known = {label: (told[names[0]], told[names[1]]) for label, told in figures.items() if set(names) <= told.keys()}
     if known:
         beside = path.with_name(f"{path.stem}-cut-ins.svg")
-        beside.write_text(trade_off_chart(known), encoding="utf-8")
+        beside.write_text(trade_off_chart(known, note), encoding="utf-8")
         error_console().print(f"latency against cut-ins is in {beside}")
