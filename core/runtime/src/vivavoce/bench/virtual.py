@@ -48,12 +48,13 @@ def check_virtual(definition: AgentDefinition) -> None:
     """Raise `ConfigurationError` for an agent with an engine whose time is not stated, or which is elsewhere."""
     from vivavoce.engines import one_by_one
 
+    stated = {"stt": SIMULATED, "llm": SIMULATED, "tts": SIMULATED, "completeness": JUDGE}
     for section, choice in one_by_one(definition).items():
-        timed = section.partition("[")[0] in ("stt", "llm", "tts", "completeness")
-        if timed and choice.offer.name not in (SIMULATED, JUDGE):
+        simulated = stated.get(section.partition("[")[0])
+        if simulated is not None and choice.offer.name != simulated:
             raise ConfigurationError(
                 f"{section}: how long '{choice.offer.name}' takes is not known on virtual time, only stated times are",
-                fix=f"{section}: {{plugin: simulated}}, or leave out --virtual-time",
+                fix=f"{section}: {{plugin: {simulated}}}, or leave out --virtual-time",
             )
         if choice.isolation != "none":
             raise ConfigurationError(
