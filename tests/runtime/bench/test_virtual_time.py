@@ -1,4 +1,4 @@
-"""Measuring on virtual time: turn taking alone, the same on every machine."""
+"""Measuring on virtual time: turn taking alone, whatever the speed of the machine."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     Real work is waited for where the loop can know of it:
     - while a call of `run_in_executor` (or `asyncio.to_thread`) is in flight, timers take their real time, or, with
-      `work_takes_time` false, wait until it is done: the clock stands still, and what happens when is the same on
-      every machine;
+      `work_takes_time` false, wait until it is done: the clock stands still, and the work's pace changes nothing;
     - a socket or pipe that is ready is served before the clock jumps, so both ends of a connection within
       this process work; but bytes that another process has yet to send are not waited for when a timer is
       due: put no time-out around them.

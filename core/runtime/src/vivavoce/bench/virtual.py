@@ -1,7 +1,7 @@
 """An agent in the benchmark's own process, on a clock that stands still while the machine works.
 
-What is left are the stated times of simulated engines and the time that the runtime waits: the same figures on every
-machine, however slow or busy, in less than real time. Client and server are those of every benchmark, Opus and the
+What is left are the stated times of simulated engines and the time that the runtime waits: no machine's speed or load
+changes a figure. Client and server are those of every benchmark, Opus and the
 messages of the wire included; only the socket between them is a queue.
 """
 

@@ -99,7 +99,7 @@ def bench_agent(
         bool,
         typer.Option(
             "--virtual-time",
-            help="Let the clock stand still while the machine works: turn taking alone, the same on every machine. "
+            help="Let the clock stand still while the machine works: turn taking alone, whatever the machine's speed. "
             "Simulated engines only.",
         ),
     ] = False,
@@ -108,7 +108,7 @@ def bench_agent(
     """Talk to an agent with recorded speech, in real time, and measure how soon and how politely it answers.
 
     The clock runs from the last voiced sample of the user to the first audible sample of the reply, at the client.
-    Network and sound devices are not part of it. A turn takes about ten seconds.
+    Network and sound devices are not part of it. A turn takes about ten seconds, and less with --virtual-time.
 
     [bold]Examples[/bold]
 
@@ -128,7 +128,10 @@ def bench_agent(
         raise ConfigurationError(f"charts are drawn as SVG, not as '{chart.suffix}'", fix=f"--chart {chart.stem}.svg")
     measured = targets(agent, against, url, styles=styles)
     if virtual_time and (url is not None or sessions):
-        raise ConfigurationError("--virtual-time serves the agent itself, and holds one conversation at a time")
+        raise ConfigurationError(
+            "--virtual-time serves the agent itself, and holds one conversation at a time",
+            fix="leave out --url and --sessions, or --virtual-time",
+        )
     plan = _plan(measured, clips, turns, pauses, barge_ins, noise_dbfs, seed)
     if virtual_time:
         reports = _measure_virtually(measured, plan)
@@ -286,6 +289,7 @@ class _Bar:
 
 
 def show(reports: Sequence[Report], as_json: bool) -> None:
+    """Print tables, or JSON; and say on standard error, beside tables, where the machine spoilt the times."""
     from vivavoce.bench import pauses_table, report_table, stages_table
 
     if as_json:
