@@ -81,8 +81,7 @@ def main(
     )
     if real:
         plan = replace(plan, greeting=True, reply_quiet_s=REAL_REPLY_QUIET_S, answer_timeout_s=REAL_ANSWER_TIMEOUT_S)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the servers end first
-    reports = asyncio.run(measure(contenders, plan, counts, reply))
+    reports = asyncio.run(_measure_until_ended(contenders, plan, counts, reply))
     tables = [turns_table(reports)] if turns or pauses else []
     if counts:
         tables.append(load_table(reports))
@@ -90,6 +89,14 @@ def main(
         show(table)
     if write:
         write_results(tables, reports, plan)
+
+
+async def _measure_until_ended(
+    contenders: Sequence[Contender], plan: Plan, counts: Sequence[int], reply: str
+) -> dict[Contender, Report]:
+    """Measure; SIGTERM ends it as Ctrl-C does, by cancelling, so that the servers end first, even one just begun."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    return await measure(contenders, plan, counts, reply)
 
 
 async def measure(
