@@ -60,6 +60,7 @@ class MemoryOutput(BaseOutputTransport):
     def __init__(self) -> None:
         super().__init__(PARAMETERS)
         self.played = bytearray()
+        self.first_played_s = 0.0
         self.frames: list[Frame] = []
 
     async def start(self, frame: StartFrame) -> None:
@@ -71,6 +72,7 @@ class MemoryOutput(BaseOutputTransport):
         await super().process_frame(frame, direction)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        self.first_played_s = self.first_played_s or asyncio.get_running_loop().time()
         await asyncio.sleep(len(frame.audio) / 2 / frame.sample_rate)
         self.played += frame.audio
         return True
@@ -179,8 +181,9 @@ def test_sound_goes_in_at_any_rate_and_comes_out() -> None:
     echo = Echo()
     stage = play(echo, script)
     assert {chunk.sample_rate_hz for chunk in echo.heard} == {16_000}
-    assert 900 <= sum(chunk.duration_ms for chunk in echo.heard) <= 1_000
-    assert 500 <= stage.output.played_ms <= 1_000, "what Pipecat's resampler holds back is not played"
+    assert 998 <= sum(chunk.duration_ms for chunk in echo.heard) <= 1_000
+    assert {chunk.duration_ms for chunk in echo.heard[1:]} == {20}, "a packet is heard when it comes, not with others"
+    assert 920 <= stage.output.played_ms <= 1_000, "Pipecat plays chunks of 40 ms; the last is not whole"
     assert echo.parameters == {"language": "en"}
     assert not stage.errors
 
@@ -200,6 +203,29 @@ def test_a_reply_is_played_to_its_end(rate_hz: int) -> None:
         await stage.worker.queue_frame(EndFrame())
 
     assert play(Speaks(), script).output.played_ms == pytest.approx(1_000, abs=41)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, RATE_HZ, 48_000])
+def test_a_reply_is_heard_as_soon_as_pipecat_can_play_it(rate_hz: int) -> None:
+    class Speaks:
+        async def converse(self, connection: Connection, parameters: Mapping[str, str]) -> None:
+            for _ in range(20):
+                await asyncio.sleep(0.02)
+                await connection.send(ReplyAudio(1, sound(20, rate_hz)))
+            await connection.send(ReplyEnded(1, interrupted=False, heard="all of it"))
+            async for _ in connection.incoming():
+                pass
+
+    started_s = 0.0
+
+    async def script(stage: Stage) -> None:
+        nonlocal started_s
+        started_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(5)
+        await stage.worker.queue_frame(EndFrame())
+
+    output = play(Speaks(), script).output
+    assert (output.first_played_s - started_s) * 1000 <= 62, "three packets of 20 ms hold one of Pipecat's 40 ms"
 
 
 def test_transcripts_and_words_become_frames() -> None:
@@ -282,7 +308,7 @@ def test_input_that_nobody_takes_stays_bounded() -> None:
     async def flood() -> int:
         connection = PipelineConnection(AgentProcessor(Echo()))
         for _ in range(3 * HELD_CHUNKS):
-            await connection.hear(InputAudioRawFrame(bytes(640), 16_000, 1))
+            connection.hear(InputAudioRawFrame(bytes(640), 16_000, 1))
         connection.hang_up()
         return len([chunk async for chunk in connection.incoming()])
 

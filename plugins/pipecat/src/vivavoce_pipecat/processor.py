@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import numpy as np
-from pipecat.audio.utils import create_stream_resampler
 from pipecat.frames.frames import (
     CancelFrame,
     ClientConnectedFrame,
@@ -28,7 +27,7 @@ from pipecat.frames.frames import (
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 from pipecat.utils.text.base_text_aggregator import TextType
 from pipecat.utils.time import time_now_iso8601
 
@@ -47,6 +46,7 @@ from vivavoce_api import (
     UserTranscript,
     VivavoceError,
 )
+from vivavoce_pipecat.resampling import LiveResampler
 
 HELD_CHUNKS = 100
 """Input that may wait for the agent: 2 s at Pipecat's 20 ms a frame. Beyond it the oldest is dropped."""
@@ -80,11 +80,16 @@ class AgentProcessor(FrameProcessor):
         """Whether a conversation has begun."""
         return self._conversation is not None
 
+    async def setup(self, setup: FrameProcessorSetup) -> None:
+        """Speak at the pipeline's rate."""
+        await super().setup(setup)
+        self._connection.speak_at(setup.audio_out_sample_rate)
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Take the frames that concern the agent; pass the others on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, InputAudioRawFrame):
-            await self._connection.hear(frame)
+            self._connection.hear(frame)
             return
         if isinstance(frame, EndFrame):
             await self._end(FAREWELL_LIMIT_S)
@@ -124,18 +129,21 @@ class PipelineConnection:
 
     def __init__(self, processor: FrameProcessor) -> None:
         self._processor = processor
-        self._resampler = create_stream_resampler()
+        self._hearing = LiveResampler(INPUT_SAMPLE_RATE_HZ)
         self._heard: asyncio.Queue[AudioChunk | None] = asyncio.Queue(HELD_CHUNKS)
+        self._speaking: LiveResampler | None = None
         self._sounding: int | None = None
         self._gone = False
 
-    async def hear(self, frame: InputAudioRawFrame) -> None:
+    def speak_at(self, sample_rate_hz: int) -> None:
+        """Give the agent's speech out at this rate, the pipeline's, so that Pipecat's output need not change it."""
+        self._speaking = LiveResampler(sample_rate_hz)
+
+    def hear(self, frame: InputAudioRawFrame) -> None:
         """Take the user's audio, as mono at 16 kHz. Never waits: what is too old is dropped."""
-        pcm = mono(frame)
-        if frame.sample_rate != INPUT_SAMPLE_RATE_HZ:
-            pcm = await self._resampler.resample(pcm, frame.sample_rate, INPUT_SAMPLE_RATE_HZ)
-        if pcm and not self._gone:
-            self._offer(AudioChunk(pcm, INPUT_SAMPLE_RATE_HZ))
+        chunk = self._hearing.feed(AudioChunk(mono(frame), frame.sample_rate))
+        if chunk.samples and not self._gone:
+            self._offer(chunk)
 
     def _offer(self, item: AudioChunk | None) -> None:
         if self._heard.full():
@@ -169,16 +177,22 @@ class PipelineConnection:
             await self._processor.push_frame(frame)
 
     async def _sound(self, item: ReplyAudio) -> None:
-        context_id = str(item.reply_id)
         if self._sounding != item.reply_id:
             self._sounding = item.reply_id
-            await self._processor.push_frame(TTSStartedFrame(context_id=context_id))
-        frame = TTSAudioRawFrame(item.audio.pcm, item.audio.sample_rate_hz, 1, context_id=context_id)
-        await self._processor.push_frame(frame)
+            await self._processor.push_frame(TTSStartedFrame(context_id=str(item.reply_id)))
+        await self._push_sound(self._speaking.feed(item.audio) if self._speaking else item.audio, item.reply_id)
+
+    async def _push_sound(self, audio: AudioChunk, reply_id: int) -> None:
+        if audio.samples:
+            frame = TTSAudioRawFrame(audio.pcm, audio.sample_rate_hz, 1, context_id=str(reply_id))
+            await self._processor.push_frame(frame)
 
     async def _stop(self, item: ReplyEnded) -> None:
+        rest = self._speaking.flush() if self._speaking else None
         if item.interrupted:
             await self._processor.push_frame(InterruptionFrame())
+        elif rest is not None:
+            await self._push_sound(rest, item.reply_id)
         if self._sounding == item.reply_id:
             self._sounding = None
             await self._processor.push_frame(TTSStoppedFrame(context_id=str(item.reply_id)))
