@@ -93,6 +93,30 @@ def test_one_conversation_after_the_other_over_pipecats_websocket() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
+def test_speech_comes_at_the_transports_own_rate_and_is_not_held_back() -> None:
+    port = free_port()
+    settings = {"host": "127.0.0.1", "port": port, "audio_out_sample_rate": 8_000}
+    transport = load(TransportOptions(transport=SERVER, settings=settings), no_progress)
+
+    async def run() -> None:
+        wire = ProtobufFrameSerializer()
+        serving = asyncio.create_task(transport.serve(Greeter()))
+        try:
+            async with asyncio.timeout(30):
+                client = await connected(port)
+                for _ in range(4):  # of 200 ms, in Pipecat's packets of 40: the filter needs 2 ms of the fifth
+                    heard = await wire.deserialize(await client.recv())
+                    assert isinstance(heard, InputAudioRawFrame)
+                    assert heard.sample_rate == 8_000
+                    assert AudioChunk(heard.audio, heard.sample_rate).duration_ms == 40
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    asyncio.run(run())
+
+
 def test_settings_are_checked_against_the_transport() -> None:
     options = TransportOptions(transport=SERVER, settings={"prot": 8000})
     with pytest.raises(ConfigurationError, match="unknown key 'prot'; did you mean 'port'"):

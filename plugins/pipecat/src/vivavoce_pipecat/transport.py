@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineWorker
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
@@ -55,6 +55,7 @@ class PipecatTransport:
             enable_rtvi=False,
             enable_turn_tracking=False,
             check_dangling_tasks=False,
+            params=self._pipeline_params(),
         )
 
         async def on_client_gone(*_: object) -> None:
@@ -72,6 +73,11 @@ class PipecatTransport:
             await asyncio.wait({running})
         if not agent.begun:
             raise EngineUnavailableError(f"{self.transport.__name__} ended before anybody came", retryable=False)
+
+    def _pipeline_params(self) -> PipelineParams:
+        """The transport's own output rate is the pipeline's, so that the agent speaks at it."""
+        rate_hz = self.params.get("audio_out_sample_rate")
+        return PipelineParams(audio_out_sample_rate=rate_hz) if rate_hz else PipelineParams()
 
     def _make(self) -> BaseTransport:
         arguments = dict(self.arguments)
