@@ -43,11 +43,11 @@ def test_no_seams(from_hz: int, to_hz: int) -> None:
     assert np.abs(np.concatenate([samples(part) for part in parts]) - at_once).max() <= 1
 
 
-@pytest.mark.parametrize(("hz", "at_most"), [(9_000, 0.01), (15_000, 0.01)])
-def test_what_a_lower_rate_can_not_hold_is_filtered_out(hz: float, at_most: float) -> None:
+@pytest.mark.parametrize("hz", [9_000, 15_000])
+def test_what_a_lower_rate_can_not_hold_is_filtered_out(hz: float) -> None:
     resampler = LiveResampler(16_000)
     given = samples(resampler.feed(tone(1_000, 48_000, hz)))[1_600:]
-    assert given.std() <= at_most * 8_000
+    assert given.std() <= 0.01 * 8_000
 
 
 def test_speech_keeps_its_level() -> None:

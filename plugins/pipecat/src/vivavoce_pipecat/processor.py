@@ -46,6 +46,7 @@ from vivavoce_api import (
     UserTranscript,
     VivavoceError,
 )
+from vivavoce_pipecat.pipeline import OUTPUT_SAMPLE_RATE_HZ
 from vivavoce_pipecat.resampling import LiveResampler
 
 HELD_CHUNKS = 100
@@ -131,12 +132,15 @@ class PipelineConnection:
         self._processor = processor
         self._hearing = LiveResampler(INPUT_SAMPLE_RATE_HZ)
         self._heard: asyncio.Queue[AudioChunk | None] = asyncio.Queue(HELD_CHUNKS)
-        self._speaking: LiveResampler | None = None
+        self._speaking = LiveResampler(OUTPUT_SAMPLE_RATE_HZ)
         self._sounding: int | None = None
         self._gone = False
 
     def speak_at(self, sample_rate_hz: int) -> None:
-        """Give the agent's speech out at this rate, the pipeline's, so that Pipecat's output need not change it."""
+        """Give the agent's speech out at this rate, the pipeline's, so that Pipecat's output need not change it.
+
+        Before the pipeline has said it, that is 24 kHz, Pipecat's default.
+        """
         self._speaking = LiveResampler(sample_rate_hz)
 
     def hear(self, frame: InputAudioRawFrame) -> None:
@@ -180,7 +184,7 @@ class PipelineConnection:
         if self._sounding != item.reply_id:
             self._sounding = item.reply_id
             await self._processor.push_frame(TTSStartedFrame(context_id=str(item.reply_id)))
-        await self._push_sound(self._speaking.feed(item.audio) if self._speaking else item.audio, item.reply_id)
+        await self._push_sound(self._speaking.feed(item.audio), item.reply_id)
 
     async def _push_sound(self, audio: AudioChunk, reply_id: int) -> None:
         if audio.samples:
@@ -188,10 +192,10 @@ class PipelineConnection:
             await self._processor.push_frame(frame)
 
     async def _stop(self, item: ReplyEnded) -> None:
-        rest = self._speaking.flush() if self._speaking else None
+        rest = self._speaking.flush()
         if item.interrupted:
             await self._processor.push_frame(InterruptionFrame())
-        elif rest is not None:
+        else:
             await self._push_sound(rest, item.reply_id)
         if self._sounding == item.reply_id:
             self._sounding = None

@@ -8,8 +8,9 @@ from vivavoce_api.audio import AudioChunk
 class StreamResampler:
     """Chunks at `from_hz` in, chunks at `to_hz` out, without seams.
 
-    soxr gives its sound out in lumps: up to 40 ms of it are held back, from 8 kHz up to 115 ms. (FFmpeg's filter holds
-    back 1 to 2 ms, but importing it takes half a second, too long for a voice that takes over in mid-reply.)
+    soxr gives its sound out in lumps: to 16 kHz up to 40 ms of it are held back, from 8 kHz up to 115. (FFmpeg's filter
+    holds back 1 to 2 ms, but importing it takes some tenths of a second: too long for a voice that takes over in
+    mid-reply.)
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
