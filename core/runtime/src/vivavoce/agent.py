@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +28,9 @@ from vivavoce_api import BYTES_PER_SAMPLE, Connection, EngineBusyError, EngineUn
 SPECULATE_AFTER_MS = {"eager": 24, "balanced": 40, "patient": 64}
 # Sound kept from before the first voiced window: soft beginnings of words lie there.
 PREROLL_MS = 320.0
+# Who hangs up and calls again at once, as a page that is loaded anew does, is quicker than the end of their last
+# conversation: where all places are taken, one is waited for.
+PLACE_WITHIN_S = 1.0
 
 
 def _label(choice: Choice) -> str:
@@ -46,6 +51,7 @@ class Agent:
         self.tally = Tally()
         self._engines: Engines | None = None
         self._steps: dict[str, str] = dict.fromkeys(one_by_one(definition), "waiting")
+        self._places = asyncio.Semaphore(0)
         self._active = 0
 
     async def load(self, progress: LoadProgress = _silent) -> None:
@@ -60,6 +66,7 @@ class Agent:
             progress(engine, step, done, total)
 
         self._engines = await Engines.load(self.definition, note)
+        self._places = asyncio.Semaphore(self.max_sessions)
         gc.collect()
         gc.freeze()
 
@@ -129,20 +136,30 @@ class Agent:
     async def converse(self, connection: Connection, parameters: Mapping[str, str]) -> None:
         """Hold one conversation until the client is gone.
 
-        Raises `EngineUnavailableError` while loading, `EngineBusyError` when full, `ClientError` for a refused
-        parameter. Cancelling ends the conversation and all that belongs to it.
+        Raises `EngineUnavailableError` while loading, `EngineBusyError` when full for a second, `ClientError` for a
+        refused parameter. Cancelling ends the conversation and all that belongs to it.
         """
-        if self._engines is None:
+        engines = self._engines
+        if engines is None:
             raise EngineUnavailableError("the agent is still loading its engines; try again in a moment")
-        if self._active >= self.max_sessions:
-            raise EngineBusyError(f"all {self.max_sessions} places are taken; try again in a moment")
+        async with self._place(), engines.sessions(uuid.uuid4().hex[:12], parameters) as sessions:
+            self.tally.sessions += 1
+            await Conversation(self._settings(), sessions, connection, self.tally).run()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the agent's places. Raises `EngineBusyError`."""
+        try:
+            async with asyncio.timeout(PLACE_WITHIN_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise EngineBusyError(f"all places ({self.max_sessions}) are taken; try again in a moment") from None
         self._active += 1
         try:
-            async with self._engines.sessions(uuid.uuid4().hex[:12], parameters) as sessions:
-                self.tally.sessions += 1
-                await Conversation(self._settings(), sessions, connection, self.tally).run()
+            yield
         finally:
             self._active -= 1
+            self._places.release()
 
     def _settings(self) -> ConversationSettings:
         definition, turn, limits = self.definition, self.definition.turn, self.definition.limits
