@@ -3,6 +3,7 @@
 import pytest
 
 from vivavoce_api import (
+    EngineError,
     ErrorNotice,
     PlaybackReport,
     ReplyAudio,
@@ -125,6 +126,28 @@ def test_a_user_who_goes_on_before_the_answer_is_heard_is_asked_nothing_twice(st
     assert stage.llm.asked[-1][1][-1].content == "my dog is ill"
     assert [item.reply_id for item in client.of(ReplyEnded)] == [len(stage.llm.asked)]
     assert stage.said[0] == ("user", "my dog is ill")
+
+
+def test_a_cough_before_the_answer_is_heard_does_not_lose_it(stage, audio_times):
+    stage.reads_along({"my dog": 0.95})
+    stage.tts.first_chunk_ms = 1500
+    stage.stt.turns = [[("my", 300), ("dog", 600)], []]
+    client = stage.play(("silence", 400), ("voice", 800), ("silence", 500), ("voice", 100), ("silence", 6000))
+    assert transcripts(client) == ["my dog"]
+    assert stage.llm.asked[-1][1][-1].content == "my dog"
+    assert [item.interrupted for item in client.of(ReplyEnded)] == [False]
+    assert [role for role, _ in stage.said] == ["user", "assistant"]
+    (latency,) = client.of(TurnLatency)
+    assert latency.voice_to_voice_ms == pytest.approx(audio_times(client)[0] - 1200, abs=40), "from the words on"
+    assert stage.tally.turns == 1
+
+
+def test_a_cough_after_an_answer_that_failed_asks_for_none(stage, audio_times):
+    stage.llm.replies = [[EngineError("no answer today")]]
+    stage.stt.turns = [[("hello", 500), ("there", 1000)], []]
+    client = stage.play(*ONE_TURN, ("voice", 100), ("silence", 3000))
+    assert len(client.of(ErrorNotice)) == 1
+    assert not audio_times(client)
 
 
 def test_sound_is_sent_at_most_200_ms_ahead_in_packets_of_20_ms(stage):

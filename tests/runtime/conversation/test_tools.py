@@ -39,6 +39,21 @@ def test_tools_run_after_the_commit_and_their_results_are_remembered(stage, make
     assert stage.said[-1] == ("assistant", "It is noon.")
 
 
+@pytest.mark.parametrize(("then", "said"), [([], ""), ([("today", 300)], "today")])
+def test_what_a_tool_did_is_known_although_its_answer_was_talked_away(stage, make_client, then, said):
+    clock = Clock(lambda: 0.0)
+    stage.tools = {"clock": clock}
+    stage.tts.first_chunk_ms = 1500
+    stage.stt.turns = [[("time", 500)], then]
+    stage.llm.replies = [[ToolCall("1", "clock", "{}")], "It is noon."]
+    stage.play(("silence", 400), ("voice", 800), ("silence", 1000), ("voice", 400), ("silence", 6000))
+    assert len(clock.called_ms) == 1
+    questions = ["time"] + [said] * bool(said)
+    assert [content for role, content in stage.said if role == "user"] == questions
+    assert [m.role for m in stage.llm.asked[-1][1]] == ["system", "user", "assistant", "tool"] + ["user"] * bool(said)
+    assert stage.said[2] == ("tool", "noon")
+
+
 def test_a_tool_that_is_interrupted_leaves_a_history_that_a_server_takes():
     class Stuck(Clock):
         async def call(self, arguments):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from vivavoce.conversation.history import History
 from vivavoce.conversation.reply import Reply, Writing
@@ -42,7 +42,8 @@ class Floor:
 
     *speculative*: it works, nothing of it is let out; *pending*: committed, but nothing was heard yet; *speaking*.
     A speculative reply leaves no trace but in the tally. A pending one that the user talks away leaves the user's
-    words in the history, to be joined with what follows.
+    words in the history, to be joined with what follows; where nothing follows that has words, a cough maybe, they are
+    answered anew.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Floor:
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._count = 0
+        self._unheard: UserTurn | None = None  # the last turn, until something of its answer was heard
         self.history = History(settings.instructions, settings.max_history_messages)
 
     @property
@@ -147,6 +149,7 @@ class Floor:
             return
         if not turn.text:
             self._discard_speculation()
+            self._answer_unheard(turn)
             return
         if self.is_speaking:
             await self._interrupt()
@@ -157,9 +160,21 @@ class Floor:
             reply = self._answer(turn)
         self._tally.turns += 1
         self.history.add(Message("user", turn.text))
+        self._let_out(reply, turn)
+        await self._connection.send(UserTranscript(turn.text, final=True))
+
+    def _answer_unheard(self, noise: UserTurn) -> None:
+        """`noise` had no words: answer those before it, if they lost their answer to it. Not after a failure, which
+        the user was told of.
+        """
+        turn = self._unheard
+        if turn is not None and self._reply is None and noise.transcript is not None:
+            self._let_out(self._start_answer(turn, self.history.messages()), turn)
+
+    def _let_out(self, reply: Reply, turn: UserTurn) -> None:
+        self._unheard = turn
         reply.on_audible = lambda: self._measure(turn, reply)
         reply.open()
-        await self._connection.send(UserTranscript(turn.text, final=True))
 
     async def consider_interruption(self, turn: UserTurn) -> None:
         """Speech over the agent: a backchannel lets it go on, anything else stops it."""
@@ -181,7 +196,7 @@ class Floor:
         heard = reply.heard()
         self._drop()
         self._tally.interruptions += 1
-        self.history.add(*reply.draft.asides, Message("assistant", heard))
+        self.history.add(Message("assistant", heard))
         await self._connection.send(ReplyEnded(reply.id, interrupted=True, heard=heard))
 
     def _discard_speculation(self) -> None:
@@ -190,12 +205,17 @@ class Floor:
             self._drop()
 
     def _drop(self) -> None:
+        """End the reply. What its tools have done is kept."""
         if self._task is not None:
             self._task.cancel()
+        if self._reply is not None:
+            self.history.add(*self._reply.draft.asides)
         self._reply = self._task = None
 
     def _answer(self, turn: UserTurn) -> Reply:
-        messages = self.history.messages(Message("user", turn.text))
+        return self._start_answer(turn, self.history.messages(Message("user", turn.text)))
+
+    def _start_answer(self, turn: UserTurn, messages: Sequence[Message]) -> Reply:
         sessions = self._sessions
 
         def writing(draft: Draft, opened: asyncio.Event) -> AsyncIterator[str]:
@@ -224,7 +244,7 @@ class Floor:
         await reply.run()
         if self._reply is not reply:
             return
-        self._reply = self._task = None
+        self._reply = self._task = self._unheard = None
         heard = reply.draft.text.strip()
         if reply.error is not None:
             self._tally.errors += 1
@@ -236,6 +256,7 @@ class Floor:
             self._group.create_task(self._warm(judge))
 
     async def _measure(self, turn: UserTurn, reply: Reply) -> None:
+        self._unheard = None
         origin = turn.marks.voiced_end
         stages = {
             "transcript": reply.transcript_at,

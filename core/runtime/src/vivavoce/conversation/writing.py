@@ -22,6 +22,7 @@ from vivavoce_api import (
 # A model that calls tools round after round without an answer is stuck.
 MAX_TOOL_ROUNDS = 4
 TOOL_TIMEOUT_S = 20.0
+INTERRUPTED = "error: interrupted before it was done"
 
 
 @dataclass
@@ -79,17 +80,16 @@ async def write(
 
 
 async def _run_all(calls: Sequence[ToolCall], tools: Mapping[str, Tool], asides: list[Message]) -> None:
-    """Run the calls, one after the other, and note them with their results.
+    """Run the calls, one after the other.
 
-    Cancelling notes them too: what ran has run, and a model server refuses a call that nothing answers.
+    They are noted at once, as interrupted until their results are there: whoever ends the reply meanwhile keeps what
+    ran, and a model server refuses a call that nothing answers.
     """
-    results = {call.id: "error: interrupted before it was done" for call in calls}
-    try:
-        for call in calls:
-            results[call.id] = await _run(call, tools)
-    finally:
-        asides.append(Message("assistant", "", tool_calls=tuple(calls)))
-        asides.extend(Message("tool", results[call.id], tool_call_id=call.id) for call in calls)
+    asides.append(Message("assistant", "", tool_calls=tuple(calls)))
+    first = len(asides)
+    asides.extend(Message("tool", INTERRUPTED, tool_call_id=call.id) for call in calls)
+    for place, call in enumerate(calls, first):
+        asides[place] = Message("tool", await _run(call, tools), tool_call_id=call.id)
 
 
 async def _run(call: ToolCall, tools: Mapping[str, Tool]) -> str:
