@@ -42,12 +42,23 @@ def at_16_khz(path: Path) -> bytes:
     return soxr.resample(np.frombuffer(audio.pcm, "<i2"), audio.sample_rate_hz, 16_000).astype("<i2").tobytes()
 
 
-def test_word_error_rate_and_against_faster_whisper(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+@pytest.fixture
+def exact() -> Iterator[Decoder]:
+    """Without the rounding to eight bits, which differs by processor, and with it one sentence of the six."""
+    loaded = load_decoder(WhisperOptions(device="cpu", compute_type="float32"), no_progress)
+    yield loaded
+    loaded.close()
+
+
+def test_word_error_rate(decoder: Decoder, spoken: dict[str, bytes]) -> None:
+    assert word_error_rate(" ".join(spoken), " ".join(decoder.decode(pcm).text for pcm in spoken.values())) < 0.15
+
+
+def test_word_error_rate_against_faster_whisper(exact: Decoder, spoken: dict[str, bytes]) -> None:
     said = " ".join(spoken)
-    ours = word_error_rate(said, " ".join(decoder.decode(pcm).text for pcm in spoken.values()))
-    theirs = word_error_rate(said, " ".join(faster_whisper(decoder, pcm) for pcm in spoken.values()))
+    ours = word_error_rate(said, " ".join(exact.decode(pcm).text for pcm in spoken.values()))
+    theirs = word_error_rate(said, " ".join(faster_whisper(exact, pcm) for pcm in spoken.values()))
     print(f"word error rate: {ours:.1%}, faster-whisper's defaults {theirs:.1%}")
-    assert ours < 0.15
     assert ours <= theirs + 0.05
 
 
