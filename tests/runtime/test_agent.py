@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
@@ -39,6 +39,11 @@ class Caller:
 
     async def send(self, item: Any) -> None:
         pass
+
+
+def on_virtual_time(life: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
+        runner.run(life)
 
 
 @pytest.fixture
@@ -83,8 +88,7 @@ def test_a_caller_who_comes_while_the_last_place_is_being_given_up_is_let_in(age
         assert agent.status()["sessions"]["active"] == 0
         await agent.close()
 
-    with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
-        runner.run(live())
+    on_virtual_time(live())
 
 
 def test_a_full_agent_says_so_after_a_second_and_forgets_who_asked(agent):
@@ -106,5 +110,4 @@ def test_a_full_agent_says_so_after_a_second_and_forgets_who_asked(agent):
             third.leave()
         await agent.close()
 
-    with asyncio.Runner(loop_factory=virtual_time_loop) as runner:
-        runner.run(live())
+    on_virtual_time(live())

@@ -164,8 +164,9 @@ class Floor:
         await self._connection.send(UserTranscript(turn.text, final=True))
 
     def _answer_unheard(self, noise: UserTurn) -> None:
-        """`noise` had no words: answer those before it, if they lost their answer to it. Not after a failure, which
-        the user was told of.
+        """`noise` had no words: answer those before it, if they lost their answer to it.
+
+        Not where the noise could not be transcribed: then the user was asked to say it again.
         """
         turn = self._unheard
         if turn is not None and self._reply is None and noise.transcript is not None:
