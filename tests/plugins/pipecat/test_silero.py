@@ -106,7 +106,7 @@ def test_sentences_in_a_quiet_room_begin_no_later_for_the_passes_that_are_spared
         try:
             for n, window in enumerate(windows(stream)):
                 loud_until_ms = loudness.loud_until_ms(window)
-                asked = ear.probability(window, loudness.loudest, in_speech=False) if sparing else None
+                asked = ear.probability(window, loudness, in_speech=False) if sparing else None
                 probability = await (asked or vad.probability(window))
                 if tracker.push(probability, loud_until_ms) is Voice.STARTED:
                     return n, vad.passes
@@ -134,13 +134,13 @@ def test_conversations_do_not_disturb_each_other(speech: AudioChunk) -> None:
 def test_memory_is_cleared_only_after_two_seconds_and_a_run_of_quiet() -> None:
     memory = silero.Memory.blank()
     for _ in range(silero.RESET_AFTER_WINDOWS + 5):
-        memory = memory.judged(0.9)
+        memory = memory.after(0.9, memory.state, memory.context)
     counted = memory.windows
     for _ in range(silero.RESET_QUIET_WINDOWS - 1):
-        memory = memory.judged(0.05)
+        memory = memory.after(0.05, memory.state, memory.context)
     assert memory.windows == counted + silero.RESET_QUIET_WINDOWS - 1
-    assert memory.judged(0.2).quiet_windows == 0
-    assert memory.judged(0.05).windows == 0
+    assert memory.after(0.2, memory.state, memory.context).quiet_windows == 0
+    assert memory.after(0.05, memory.state, memory.context).windows == 0
 
 
 def test_reset_forgets(speech: AudioChunk) -> None:

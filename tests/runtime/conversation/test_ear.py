@@ -15,14 +15,17 @@ SAMPLES, RATE_HZ = 512, 16_000
 
 
 class Vad:
-    """Remembers what it was asked about; hears a voice in whatever is louder than -40 dBFS."""
+    """Remembers what it was asked about; hears a voice in `voices`, or in whatever is louder than -40 dBFS."""
 
-    def __init__(self) -> None:
+    def __init__(self, sure: float = 1.0, voices: list[AudioChunk] | None = None) -> None:
         self.asked: list[AudioChunk] = []
+        self._sure = sure
+        self._voices = voices
 
     async def probability(self, window: AudioChunk) -> float:
         self.asked.append(window)
-        return float(np.abs(np.frombuffer(window.pcm, "<i2")).max() > 328)
+        is_loud = np.abs(np.frombuffer(window.pcm, "<i2")).max() > 328
+        return self._sure * (is_loud if self._voices is None else window in self._voices)
 
     def reset(self) -> None:
         self.asked.clear()
@@ -37,16 +40,26 @@ def noise(windows: int, level_dbfs: float, seed: int = 1) -> list[AudioChunk]:
 
 
 def hear(windows: list[AudioChunk], *, in_speech: bool = False) -> tuple[list[float], Vad]:
-    async def listen() -> list[float]:
+    return follow(windows, in_speech=in_speech)[:2]
+
+
+def follow(
+    windows: list[AudioChunk], *, in_speech: bool, sure: float = 1.0, voices: list[AudioChunk] | None = None
+) -> tuple[list[float], Vad, list[int]]:
+    """What the ear said of each window, whom it asked, and how many windows it had asked about after each."""
+
+    async def listen() -> tuple[list[float], list[int]]:
         ear, loudness = Ear(vad), Loudness()
-        found = []
+        found, asked = [], []
         for window in windows:
             loudness.loud_until_ms(window)
-            found.append(await ear.probability(window, loudness.loudest, in_speech=in_speech))
-        return found
+            found.append(await ear.probability(window, loudness, in_speech=in_speech))
+            asked.append(len(vad.asked))
+        return found, asked
 
-    vad = Vad()
-    return asyncio.run(listen()), vad
+    vad = Vad(sure, voices)
+    found, asked = asyncio.run(listen())
+    return found, vad, asked
 
 
 @pytest.mark.parametrize("level_dbfs", [-60, -75])
@@ -88,3 +101,33 @@ def test_after_a_voice_the_ear_stays_open_for_a_while() -> None:
     windows = [*noise(1, -20), *noise(40, -70)]
     _, vad = hear(windows)
     assert vad.asked == windows[: 1 + AFTER_WINDOWS]
+
+
+def test_a_sure_voice_that_goes_on_loud_is_heard_two_windows_at_a_time() -> None:
+    windows = [*noise(1, -70), *noise(9, -20)]
+    found, vad, asked = follow(windows, in_speech=True)
+    assert found == [0.0, *[1.0] * 9]
+    assert vad.asked == windows
+    assert asked == [1, 2, 2, 4, 4, 6, 6, 8, 8, 10]
+
+
+def test_a_voice_that_falls_off_is_heard_at_once() -> None:
+    falling = AudioChunk(noise(1, -20)[0].pcm[: 3 * SAMPLES // 2] + bytes(SAMPLES // 2), RATE_HZ)
+    windows = [*noise(1, -70), *noise(2, -20), falling, *noise(2, -70)]
+    found, vad, asked = follow(windows, in_speech=True)
+    assert found == [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    assert vad.asked == windows
+    assert asked == [1, 2, 2, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("sure", "in_speech"), [(0.8, True), (1.0, False)])
+def test_what_may_be_no_voice_is_heard_window_by_window(sure: float, in_speech: bool) -> None:
+    windows = [*noise(1, -70), *noise(5, -20)]
+    assert follow(windows, in_speech=in_speech, sure=sure)[2] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_was_taken_for_a_voice_and_was_none_is_so_for_one_window() -> None:
+    room, voice, slam = noise(1, -70), noise(1, -20), noise(4, -21)
+    found, vad, _ = follow([*room, *voice, *slam], in_speech=True, voices=voice)
+    assert found == [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    assert vad.asked == [*room, *voice, *slam]

@@ -19,6 +19,7 @@ SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 512
 CONTEXT_SAMPLES = 64
 """The model sees the end of the window before, too (silero v5, 16 kHz)."""
+RATE = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
 
 # Non-speech slowly drives the recurrent state to where it overlooks the speech that follows (music and 8 kHz
 # most, long silence at 16 kHz a little), so it is cleared every 2 s of audio, but only in clear non-speech: a
@@ -43,23 +44,22 @@ class Memory:
         """Nothing heard yet."""
         return cls(np.zeros((2, 1, 128), np.float32), np.zeros((1, CONTEXT_SAMPLES), np.float32))
 
-    def judged(self, probability: float) -> Memory:
-        """The memory after a window of this probability: counted, and cleared where a reset is due."""
+    def after(self, probability: float, state: np.ndarray, context: np.ndarray) -> Memory:
+        """The memory after a window of this probability, which left these: counted, and blank where a reset is due."""
         quiet = self.quiet_windows + 1 if probability < RESET_BELOW else 0
         if self.windows + 1 >= RESET_AFTER_WINDOWS and quiet >= RESET_QUIET_WINDOWS:
             return replace(Memory.blank(), quiet_windows=quiet)
-        return replace(self, windows=self.windows + 1, quiet_windows=quiet)
+        return Memory(state, context, self.windows + 1, quiet)
 
 
 def judge(model: onnxruntime.InferenceSession, pcm: bytes, memory: Memory) -> tuple[float, Memory]:
     """One pass: the probability of speech in 512 samples of PCM16, and the memory that follows."""
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)[None] / 32768.0
-    heard = np.concatenate((memory.context, samples), axis=1)
-    rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
-    output, state = model.run(None, {"input": heard, "state": memory.state, "sr": rate})
+    heard = np.empty((1, CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
+    heard[:, :CONTEXT_SAMPLES] = memory.context
+    np.divide(np.frombuffer(pcm, "<i2"), np.float32(32768), out=heard[0, CONTEXT_SAMPLES:])
+    output, state = model.run(None, {"input": heard, "state": memory.state, "sr": RATE})
     probability = float(np.asarray(output)[0, 0])
-    after = replace(memory, state=np.asarray(state), context=heard[:, -CONTEXT_SAMPLES:])
-    return probability, after.judged(probability)
+    return probability, memory.after(probability, np.asarray(state), heard[:, -CONTEXT_SAMPLES:])
 
 
 class SileroSession:

@@ -91,14 +91,14 @@ class Conversation:
             arrived_at = asyncio.get_running_loop().time()
             for window in self._windows(item):
                 loud_until_ms = self._loudness.loud_until_ms(window)
-                probability = await self._ear.probability(
-                    window, self._loudness.loudest, in_speech=self._tracker.in_speech
-                )
+                probability = await self._ear.probability(window, self._loudness, in_speech=self._tracker.in_speech)
                 voice = self._tracker.push(probability, loud_until_ms)
                 await self._on_window(window, voice, arrived_at)
             if self._turn is not None:
-                rest = AudioChunk(self._rest, item.sample_rate_hz)
-                self._turn.voice_may_return = self._loudness.begins_in(rest, self._turn.heard_silence_ms)
+                self._turn.voice_may_return = self._voice_may_return(self._turn.heard_silence_ms, item.sample_rate_hz)
+
+    def _voice_may_return(self, silence_ms: float, rate_hz: int) -> bool:
+        return silence_ms > 0 and self._loudness.begins_in(AudioChunk(self._rest, rate_hz), silence_ms)
 
     def _windows(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
         size = self._settings.window_bytes

@@ -1,4 +1,4 @@
-"""The ear: asks voice activity about sound in which a voice could be, and spares it a quiet room.
+"""The ear: asks voice activity about sound in which a voice could be, and spares it what is known without it.
 
 In most of a conversation the user listens or thinks, and a pass over that silence costs as much as one over a voice.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from vivavoce.conversation.loudness import FLOOR_RISE, levels
+from vivavoce.conversation.loudness import FLOOR_RISE, Loudness, levels
 from vivavoce_api import AudioChunk, VoiceActivitySession
 
 # A room is quiet while every step stays below this level; browsers and telephones that suppress noise send less...
@@ -21,6 +21,9 @@ LOWEST = 1.0
 # after all when it stirs: for the soft beginning of a word, and so that the model hears it out of the silence before.
 AFTER_WINDOWS = 8
 BEFORE_WINDOWS = 8
+# What goes on loud after a window in which a voice was this likely is taken for the voice, and heard with the window
+# that follows: most of a pass's cost is that a core which has slept must wake up.
+SURE = 0.9
 
 
 class Ear:
@@ -31,20 +34,26 @@ class Ear:
         self._unheard: deque[AudioChunk] = deque(maxlen=BEFORE_WINDOWS)
         self._quiet_windows = 0
         self._floor = float(QUIET)
+        self._latest = 0.0
 
-    async def probability(self, window: AudioChunk, loudest: float, *, in_speech: bool) -> float:
-        """The probability of a voice in `window`, whose loudest step has this level; 0, unasked, in a quiet room.
+    async def probability(self, window: AudioChunk, loudness: Loudness, *, in_speech: bool) -> float:
+        """The probability of a voice in `window`, the newest of those that `loudness` follows.
 
-        `in_speech`: the user is speaking, so that every window counts.
+        Unasked it is 0 in a quiet room, and in a sure voice that goes on loud, the one of the window before, where that
+        was asked about. `in_speech`: the user is speaking, so that no window is passed over.
         """
-        stirs = in_speech or loudest >= QUIET or self._is_unsteady(window)
+        stirs = in_speech or loudness.loudest >= QUIET or self._is_unsteady(window)
         self._quiet_windows = 0 if stirs else self._quiet_windows + 1
         if self._quiet_windows > AFTER_WINDOWS:
             self._unheard.append(window)
             return 0.0
+        if in_speech and self._latest >= SURE and loudness.loud_ms >= window.duration_ms and not self._unheard:
+            self._unheard.append(window)
+            return self._latest
         while self._unheard:
             await self._vad.probability(self._unheard.popleft())
-        return await self._vad.probability(window)
+        self._latest = await self._vad.probability(window)
+        return self._latest
 
     def _is_unsteady(self, window: AudioChunk) -> bool:
         stirs = False

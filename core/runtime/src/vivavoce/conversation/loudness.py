@@ -6,6 +6,7 @@ speakers). The level tells the end to 8 ms; the model tells that it was a voice.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from vivavoce_api import AudioChunk
@@ -86,6 +87,8 @@ def levels(window: AudioChunk, *, differences: bool = False) -> list[float]:
     size = round(STEP_MS * window.sample_rate_hz / 1000)
     samples = np.frombuffer(window.pcm, "<i2").astype(np.float32)
     if differences:
-        samples = np.diff(samples, prepend=samples[:1])
-    steps = samples[: len(samples) // size * size].reshape(-1, size)
-    return np.sqrt(np.einsum("ij,ij->i", steps, steps) / size).tolist()
+        samples[1:] -= samples[:-1]
+        samples[:1] = 0
+    # A dot product a step: on a core that has slept, each function of numpy's costs more than all of its arithmetic.
+    steps = (samples[start : start + size] for start in range(0, len(samples) - size + 1, size))
+    return [math.sqrt(step.dot(step) / size) for step in steps]
