@@ -22,6 +22,7 @@ class StubPass:
 
     pcm: bytes
     is_wanted: Callable[[], bool]
+    draft: bool
     _answer: queue.Queue[Decoded | Exception | None] = field(default_factory=queue.Queue)
 
     @property
@@ -67,8 +68,8 @@ class StubDecoder:
         self._all: list[StubPass] = []
         self.closed = threading.Event()
 
-    def decode(self, pcm: bytes, is_wanted: Callable[[], bool]) -> Decoded:
-        current = StubPass(pcm, is_wanted)
+    def decode(self, pcm: bytes, is_wanted: Callable[[], bool], *, draft: bool) -> Decoded:
+        current = StubPass(pcm, is_wanted, draft)
         self._all.append(current)
         current.go_on()
         self._begun.put(current)

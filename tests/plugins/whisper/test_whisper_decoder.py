@@ -133,14 +133,50 @@ def test_prompt_names_the_language() -> None:
 def test_careful_decoding_has_beams_and_timestamps_and_pads_the_mel() -> None:
     timestamps = range(END + 364, END + 366)
     model = StubModel([answer(timestamps[0], 1, 2, timestamps[1])])
-    assert model.decoder(careful=True).decode(pcm(sound(2))).text == "1 2"
+    assert model.decoder(decoding="careful").decode(pcm(sound(2))).text == "1 2"
     assert (model.prompts, model.beams, model.windows_s) == ([[1001, 1002, 1004]], [5], [12])
+
+
+def test_unsure_words_are_checked_in_the_full_window_with_timestamps() -> None:
+    model = StubModel([answer(1, 2, log_probability=-0.26), answer(END + 364, 3, END + 366, log_probability=-0.6)])
+    assert model.decoder(decoding="checked").decode(pcm(sound(2))).text == "3"
+    assert model.prompts == [[1001, 1002, 1004, 1005], [1001, 1002, 1004]]
+    assert (model.beams, model.windows_s) == ([1, 1], [12, 30])
+
+
+def test_what_is_unsure_and_goes_in_circles_is_checked_once() -> None:
+    model = StubModel([answer(1, 2, 3, 4, 1, 2, 3, 4, log_probability=-0.4), answer(1, 2, 3, 4)])
+    assert model.decoder(decoding="checked").decode(pcm(sound(4))).text == "1 2 3 4"
+    assert model.prompts[1] == [1001, 1002, 1004]
+
+
+@pytest.mark.parametrize(
+    ("decoding", "log_probability", "draft"),
+    [("checked", -0.24, False), ("checked", -0.9, True), ("quick", -0.9, False), ("careful", -0.9, False)],
+)
+def test_sure_words_drafts_and_other_ways_of_decoding_need_no_check(
+    decoding: str, log_probability: float, draft: bool
+) -> None:
+    model = StubModel([answer(1, log_probability=log_probability)])
+    assert model.decoder(decoding=decoding).decode(pcm(sound(2)), draft=draft).text == "1"
+
+
+def test_what_a_draft_settles_is_checked() -> None:
+    audio = np.concatenate([sound(6), sound(0.6, 0.001), sound(4)])
+    model = StubModel([answer(1, log_probability=-0.9), answer(2), answer(3, log_probability=-0.9)])
+    decoded = model.decoder(decoding="checked").decode(pcm(audio), draft=True)
+    assert (decoded.settled_text, decoded.text) == ("2", "3")
+
+
+def test_likely_silence_is_not_checked() -> None:
+    model = StubModel([answer(1, no_speech=0.9, log_probability=-1.2)])
+    assert model.decoder(decoding="checked").decode(pcm(sound(1))).text == ""
 
 
 def test_timestamps_count_towards_the_length_at_which_a_text_is_cut_off() -> None:
     cut_off, whole = answer(END + 364, *range(20)), answer(END + 364, *range(24))
     model = StubModel([cut_off, whole])
-    assert model.decoder(careful=True).decode(pcm(sound(1))).text == " ".join(map(str, range(24)))
+    assert model.decoder(decoding="careful").decode(pcm(sound(1))).text == " ".join(map(str, range(24)))
 
 
 def test_prompt_of_an_english_model_is_short() -> None:

@@ -52,6 +52,19 @@ def test_urgent_passes_go_first_and_take_turns_too(decoder) -> None:
     run(scenario())
 
 
+def test_what_is_not_urgent_is_a_draft(decoder) -> None:
+    async def scenario() -> None:
+        queue = PassQueue(decoder)
+        for urgent in (True, False):
+            queue.submit(Lane(), b"", urgent=urgent)
+            current = await decoder.begun()
+            assert current.draft is not urgent
+            current.finish("")
+        await asyncio.to_thread(queue.close)
+
+    run(scenario())
+
+
 def test_a_newer_pass_of_a_lane_replaces_the_waiting_one(decoder) -> None:
     async def scenario() -> None:
         queue, a, b = PassQueue(decoder), Lane(), Lane()

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from vivavoce_whisper.decoder import Decoder
+from vivavoce_whisper.decoder import AGAIN, CAREFUL, QUICK, Decoder, Manner
 from vivavoce_whisper.loading import load_decoder
-from vivavoce_whisper.options import WhisperOptions
+from vivavoce_whisper.options import Decoding, WhisperOptions
 
 from vivavoce_api import ConfigurationError, PrerequisiteError, no_progress
 from vivavoce_api.testing import read_wav, word_error_rate
@@ -62,14 +62,13 @@ def test_word_error_rate_against_faster_whisper(exact: Decoder, spoken: dict[str
     assert ours <= theirs + 0.05
 
 
-@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize("manner", [QUICK, AGAIN, CAREFUL])
 def test_a_text_is_cut_off_where_it_is_told_to_and_known_to_be(
-    decoder: Decoder, spoken: dict[str, bytes], careful: bool
+    decoder: Decoder, spoken: dict[str, bytes], manner: Manner
 ) -> None:
     samples = np.frombuffer(next(iter(spoken.values())), "<i2").astype(np.float32) / 32768
-    chosen = Decoder(decoder._whisper, careful=careful)
-    cut = chosen._hypothesis(samples, 12.0, 8, lambda: True)
-    whole = chosen._hypothesis(samples, 12.0, 60, lambda: True)
+    cut = decoder._hypothesis(samples, 12.0, 8, manner, lambda: True)
+    whole = decoder._hypothesis(samples, 12.0, 60, manner, lambda: True)
     assert (cut.cut_off, whole.cut_off) == (True, False)
     assert len(cut.tokens) <= 8 < len(whole.tokens)
 
@@ -81,15 +80,19 @@ def test_hurried_speech_keeps_its_last_words(decoder: Decoder, spoken: dict[str,
     assert decoder.decode(hurried).text.endswith("no intention of sharing.")
 
 
-def test_careful_decoding_hears_no_worse(decoder: Decoder, spoken: dict[str, bytes]) -> None:
-    careful = Decoder(decoder._whisper, careful=True)
-    heard = " ".join(careful.decode(pcm).text for pcm in spoken.values())
+@pytest.mark.parametrize("decoding", ["checked", "careful"])
+def test_other_ways_of_decoding_hear_no_worse(decoder: Decoder, spoken: dict[str, bytes], decoding: Decoding) -> None:
+    other = Decoder(decoder._whisper, decoding=decoding)
+    heard = " ".join(other.decode(pcm).text for pcm in spoken.values())
     assert word_error_rate(" ".join(spoken), heard) < 0.15
 
 
+@pytest.mark.parametrize("decoding", ["checked", "careful"])
 @pytest.mark.parametrize("level", [0, 0.01])
-def test_careful_decoding_hears_no_words_in_noise_either(decoder: Decoder, level: float) -> None:
-    assert Decoder(decoder._whisper, careful=True).decode(noise(2, level)).text == ""
+def test_other_ways_of_decoding_hear_no_words_in_noise_either(
+    decoder: Decoder, level: float, decoding: Decoding
+) -> None:
+    assert Decoder(decoder._whisper, decoding=decoding).decode(noise(2, level)).text == ""
 
 
 def faster_whisper(decoder: Decoder, pcm: bytes) -> str:

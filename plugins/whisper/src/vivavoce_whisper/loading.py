@@ -34,7 +34,7 @@ def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
             model,
             language=options.language,
             short_window=options.encoder_window == "short",
-            careful=options.decoding == "careful",
+            decoding=options.decoding,
         )
         progress("warming Whisper")
         _warm(decoder)

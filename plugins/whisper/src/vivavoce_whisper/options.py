@@ -8,6 +8,8 @@ from pydantic import Field
 
 from vivavoce_api import Options
 
+Decoding = Literal["quick", "checked", "careful"]
+
 
 class WhisperOptions(Options):
     """Options of `plugin: whisper`."""
@@ -40,6 +42,7 @@ class WhisperOptions(Options):
     """`short`: the encoder sees the utterance and 3 s more, at least 12 s; `full`: always 30 s, as Whisper was
     trained, which takes about twice as long on the CPU. For models on which short windows were not tried."""
 
-    decoding: Literal["quick", "careful"] = "quick"
-    """`quick`: the likeliest token at each step; `careful`: five beams and timestamps, as faster-whisper does by
-    default. A little nearer to its word error rate; a pass takes about a third longer on the CPU."""
+    decoding: Decoding = "quick"
+    """`quick`: the likeliest token at each step; `checked`: the same, and once more in the full window, with timestamps
+    as faster-whisper does, where the words are unsure; that pass takes three times as long on the CPU. `careful`: five
+    beams and timestamps each time, in the short window; a pass takes about two thirds longer on the CPU."""

@@ -15,7 +15,7 @@ from vivavoce_whisper.decoder import AbandonedError, Decoded
 class Decodes(Protocol):
     """What the queue needs of a `Decoder`."""
 
-    def decode(self, pcm: bytes, is_wanted: Callable[[], bool]) -> Decoded:
+    def decode(self, pcm: bytes, is_wanted: Callable[[], bool], *, draft: bool) -> Decoded:
         """See `Decoder.decode`."""
         ...
 
@@ -108,13 +108,19 @@ class PassQueue:
             if not current.future.set_running_or_notify_cancel():
                 continue
             try:
-                decoded = self._decoder.decode(current.pcm, lambda this=current: this.begin_step() and not self._closed)
+                decoded = self._decode(current)
             except AbandonedError:
                 current.future.set_exception(_shut_down())
             except Exception as error:  # noqa: BLE001 - the boundary to CTranslate2: reported by whoever waits
                 current.future.set_exception(EngineError(f"Whisper failed: {error}"))
             else:
                 current.future.set_result(decoded)
+
+    def _decode(self, current: Pass) -> Decoded:
+        def is_wanted() -> bool:
+            return current.begin_step() and not self._closed
+
+        return self._decoder.decode(current.pcm, is_wanted, draft=not current.urgent)
 
     def _next(self) -> Pass | None:
         with self._changed:
