@@ -101,7 +101,9 @@ def test_a_crowd_is_held_and_its_cost_known(make_clip: MakeClip, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_an_agent_that_does_not_load_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_an_agent_that_does_not_load_is_told_in_its_own_words_and_no_others(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("name: broken\n")
 
@@ -111,6 +113,7 @@ def test_an_agent_that_does_not_load_is_told_in_its_own_words(tmp_path: Path) ->
 
     with pytest.raises(EngineError, match="instructions"):
         asyncio.run(run())
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.slow

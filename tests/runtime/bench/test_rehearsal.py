@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from vivavoce.bench.adapting import adapted
 from vivavoce.bench.rehearsal import rehearse
-from vivavoce.bench.server import adapted
 from vivavoce.definition import load_agent
 from vivavoce_api import Catalog, ConfigurationError
 

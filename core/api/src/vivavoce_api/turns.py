@@ -18,7 +18,10 @@ class VoiceActivityCapabilities:
 
 
 class VoiceActivitySession(Protocol):
-    """One conversation's voice activity detector; it may keep state between windows."""
+    """One conversation's voice activity detector; it may keep state between windows.
+
+    Windows come in order, now and then two in a row; those of a quiet room may be left out.
+    """
 
     async def probability(self, window: AudioChunk) -> float:
         """The probability, 0 to 1, that this window holds speech. Runs off the event loop if it takes long."""

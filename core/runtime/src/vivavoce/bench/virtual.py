@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Close
 
+from vivavoce.bench.adapting import adapted
 from vivavoce.bench.line import PACKET_MS
 from vivavoce.bench.rehearsal import JUDGE
-from vivavoce.bench.server import adapted
 from vivavoce.bench.table import SIMULATED
 from vivavoce.wire.client import Container, VoiceClient
 from vivavoce_api import ConfigurationError
