@@ -144,6 +144,11 @@ def test_unsure_words_are_checked_in_the_full_window_with_timestamps() -> None:
     assert (model.beams, model.windows_s) == ([1, 1], [12, 30])
 
 
+def test_unsure_words_stay_where_the_check_goes_in_circles() -> None:
+    model = StubModel([answer(1, 2, log_probability=-0.4), answer(1, 2, 3, 4, 1, 2, 3, 4, 1)])
+    assert model.decoder(decoding="checked").decode(pcm(sound(2))).text == "1 2"
+
+
 def test_what_is_unsure_and_goes_in_circles_is_checked_once() -> None:
     model = StubModel([answer(1, 2, 3, 4, 1, 2, 3, 4, log_probability=-0.4), answer(1, 2, 3, 4)])
     assert model.decoder(decoding="checked").decode(pcm(sound(4))).text == "1 2 3 4"

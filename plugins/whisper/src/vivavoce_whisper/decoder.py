@@ -137,7 +137,9 @@ class Decoder:
         is_unsure = check and found.log_probability < DOUBT_BELOW
         if (found.goes_in_circles or is_unsure) and not found.is_silence:
             manner = AGAIN if is_unsure else self._manner
-            found = self._hypothesis(audio, FULL_WINDOW_S, int(24 + 14 * duration_s), manner, is_wanted)
+            again = self._hypothesis(audio, FULL_WINDOW_S, int(24 + 14 * duration_s), manner, is_wanted)
+            if found.goes_in_circles or not again.goes_in_circles:
+                found = again
         if found.is_silence:
             return ""
         tokens = found.tokens
