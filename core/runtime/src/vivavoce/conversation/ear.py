@@ -39,8 +39,9 @@ class Ear:
     async def probability(self, window: AudioChunk, loudness: Loudness, *, in_speech: bool) -> float:
         """The probability of a voice in `window`, the newest of those that `loudness` follows.
 
-        Unasked it is 0 in a quiet room, and in a sure voice that goes on loud, the one of the window before, where that
-        was asked about. `in_speech`: the user is speaking, so that no window is passed over.
+        Not asked about are a quiet room's windows, of probability 0, and, for the time being, every second one of a
+        sure voice that goes on loud, which has that of the one before. `in_speech`: the user is speaking, so that no
+        window is passed over.
         """
         stirs = in_speech or loudness.loudest >= QUIET or self._is_unsteady(window)
         self._quiet_windows = 0 if stirs else self._quiet_windows + 1
