@@ -98,6 +98,7 @@ class Conversation:
                 self._turn.voice_may_return = self._voice_may_return(self._turn.heard_silence_ms, item.sample_rate_hz)
 
     def _voice_may_return(self, silence_ms: float, rate_hz: int) -> bool:
+        """Whether a decision has to wait for more sound; while the voice goes on, none is near, and nobody asks."""
         return silence_ms > 0 and self._loudness.begins_in(AudioChunk(self._rest, rate_hz), silence_ms)
 
     def _windows(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
