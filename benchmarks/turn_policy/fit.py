@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vivavoce_api import TurnFit
 
 HERE = Path(__file__).parent
-TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
+TEXT_FLOOR, AUDIO_FLOOR, TRANSCRIBER_FLOOR = 0.001, 0.02, 0.02
 L2 = 0.02
 PAUSES_MS = np.arange(300, 701, 20)
 """Mid-sentence pauses that are judged: anything from 300 to 700 ms, equally often."""
@@ -30,7 +30,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Silences:
-    """Columns, one entry a silence. `audio` and `text` are log-odds; `fluent`: in a reading without added pauses."""
+    """Columns, one entry a silence. `audio`, `text` and `transcriber` are log-odds.
+
+    `fluent`: in a reading without added pauses; `heard`: whether there is a transcriber's answer.
+    """
 
     kind: NDArray[np.str_]
     family: NDArray[np.str_]
@@ -38,6 +41,8 @@ class Silences:
     fluent: Flags
     audio: Array
     text: Array
+    heard: Flags
+    transcriber: Array
     late_ms: Array
     pause_ms: Array
 
@@ -78,7 +83,12 @@ STYLES = (
 BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 300, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
-CURVES = ("text", "text, large, with a head", "both, prosody, large, with a head")
+CURVES = (
+    "text",
+    "text, large, with a head",
+    "both, prosody, large, with a head",
+    "text, transcriber, large, with a head",
+)
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
 OTHER_READERS = {
     "large, as user": "text_as_user",
@@ -91,11 +101,15 @@ OTHER_READERS = {
 HEADS = ("large, with a head", "small, with a head")
 SMART_TURN, PROSODY = "audio_64", "prosody"
 """Columns of the turn detectors."""
+TINY, BASE = "heard_tiny", "heard_base"
+"""Columns of the transcribers; the weights are fitted to Whisper `tiny.en`."""
 
 Shares = dict[str, float]
 SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
-"""The share of pauses that each style may take for an end; beside prosody and words it takes less to be as quick."""
+HEARD_SHARES: Shares = {"eager": 0.07, "balanced": 0.0255, "patient": 0.002}
+"""The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
+prosody beside another; HEARD, the words beside a transcriber."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,12 @@ KNOWN = {
     "text": Known(("text",), SMART_TURN, SHARES),
     "both, prosody": Known(("audio", "text"), PROSODY, SURER_SHARES),
     "audio, prosody": Known(("audio",), PROSODY, SHARES),
+    "transcriber": Known(("transcriber",), SMART_TURN, SHARES),
+    "text, transcriber": Known(("text", "transcriber"), SMART_TURN, HEARD_SHARES),
+    "audio, transcriber": Known(("audio", "transcriber"), SMART_TURN, SHARES),
+    "both, transcriber": Known(("audio", "text", "transcriber"), SMART_TURN, HEARD_SHARES),
+    "audio, prosody, transcriber": Known(("audio", "transcriber"), PROSODY, SURER_SHARES),
+    "both, prosody, transcriber": Known(("audio", "text", "transcriber"), PROSODY, SURER_SHARES),
 }
 
 
@@ -128,10 +148,12 @@ class Model:
         return self.intercept + sum(weight * getattr(silences, name) for name, weight in self.weights.items())
 
 
-def read(path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN) -> Silences:
+def read(
+    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN, transcriber: str = TINY
+) -> Silences:
     """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
 
-    The sound's is the column `audio`. Every third sentence is held out.
+    The sound's is the column `audio`, the transcriber's `transcriber`. Every third sentence is held out.
     """
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -149,6 +171,8 @@ def read(path: Path, text: str = "text_probability", odds: float = 1.0, audio: s
         fluent=np.array([(row["source"], row["speaker"]) in fluent for row in rows]),
         audio=log_odds(column(audio), AUDIO_FLOOR),
         text=log_odds(p * odds / (1 - p + p * odds), TEXT_FLOOR),
+        heard=np.array([row[transcriber] != "" for row in rows]),
+        transcriber=log_odds(column(transcriber), TRANSCRIBER_FLOOR),
         late_ms=column("late_ms"),
         pause_ms=column("pause_ms"),
     )
@@ -181,7 +205,7 @@ def fitted(silences: Silences, names: Sequence[str]) -> Model:
         gradient = x.T @ (weight * (chosen.over - p)) - ridge @ beta
         hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + ridge
         beta += np.linalg.solve(hessian, gradient)
-    intercept, *slopes = (round(float(value), 3) for value in beta)
+    intercept, *slopes = (round(float(value), 3) + 0.0 for value in beta)
     return Model(intercept, dict(zip(names, slopes, strict=True)))
 
 
@@ -242,11 +266,19 @@ def row(silences: Silences, wait: Array) -> str:
     return " | ".join(cells)
 
 
-def judged(text: str, odds: float = 1.0, audio: str = SMART_TURN) -> dict[str, Silences]:
+def judged(
+    known: Known, text: str = "text_probability", odds: float = 1.0, transcriber: str = TINY
+) -> dict[str, Silences]:
     """What the fit is judged on, with these columns for the signals."""
-    known = read(HERE / "features.csv", text, odds, audio)
-    real = {path.stem: read(path, text, odds, audio) for path in (HERE / "clips.csv", HERE / "reader.csv")}
-    return {"held out": known.only(known.held_out)} | real
+    files = {name: HERE / f"{name}.csv" for name in ("features", "clips", "reader")}
+    judges = {name: usable(read(path, text, odds, known.audio, transcriber), known) for name, path in files.items()}
+    features = judges.pop("features")
+    return {"held out": features.only(features.held_out)} | judges
+
+
+def usable(silences: Silences, known: Known) -> Silences:
+    """Those for which all signals are there: a few silences the transcriber was not asked about."""
+    return silences.only(silences.heard) if "transcriber" in known.signals else silences
 
 
 def areas(model: Model, judges: dict[str, Silences]) -> str:
@@ -261,10 +293,16 @@ def reading_odds(model: Model, bar: float) -> dict[str, float]:
 
 def ways_of(name: str, odds: dict[str, float]) -> dict[str, dict[str, Silences]]:
     """From whom a set of signals may come, and what each is judged on."""
-    audio = KNOWN[name].audio
-    readers = odds if name == "text" else HEADS if name == "both, prosody" else ()
-    others = {f"{name}, {reader}": judged(OTHER_READERS[reader], odds[reader], audio) for reader in readers}
-    return {name: judged("text_probability", audio=audio)} | others
+    known = KNOWN[name]
+    transcribers = {"": TINY, ", base": BASE} if "transcriber" in known.signals else {"": TINY}
+    readers = odds if name == "text" else HEADS if name in ("both, prosody", "text, transcriber") else ()
+    ways: dict[str, dict[str, Silences]] = {}
+    for which, transcriber in transcribers.items():
+        ways[name + which] = judged(known, transcriber=transcriber)
+        for reader in readers:
+            judges = judged(known, OTHER_READERS[reader], odds[reader], transcriber)
+            ways[f"{name}{which}, {reader}"] = judges
+    return ways
 
 
 def main() -> None:
@@ -272,11 +310,11 @@ def main() -> None:
     models: dict[str, Model] = {}
     bars: dict[str, Shares] = {}
     for name, known in KNOWN.items():
-        silences = read(HERE / "features.csv", audio=known.audio)
+        silences = usable(read(HERE / "features.csv", audio=known.audio), known)
         learnt = silences.only(~silences.held_out)
         models[name] = model = fitted(learnt, known.signals)
         bars[name] = {style.name: bar_for(learnt, model, style, known.shares[style.name]) for style in STYLES}
-        weights = {"audio": 0.0, "text": 0.0} | model.weights
+        weights = {"audio": 0.0, "text": 0.0, "transcriber": 0.0} | model.weights
         print(f"{name}: {TurnFit(model.intercept, **weights, **bars[name])}")
     odds = reading_odds(models["text"], bars["text"]["balanced"])
     print(f"odds of other readers times {odds}")

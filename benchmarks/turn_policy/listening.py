@@ -19,6 +19,9 @@ from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
 from vivavoce_prosody import detector as prosody
 from vivavoce_prosody.network import Network
 from vivavoce_prosody.plugin import SHOWN_SILENCE_MS
+from vivavoce_whisper.decoder import Decoder
+from vivavoce_whisper.loading import load_decoder
+from vivavoce_whisper.options import WhisperOptions
 
 from vivavoce_api import Message, SessionContext
 from vivavoce_api.endings import rescaled
@@ -26,6 +29,10 @@ from vivavoce_api.endings import rescaled
 WINDOW = silero.WINDOW_SAMPLES
 STARTS_AT, GOES_ON_AT = 0.5, 0.35
 """Of the voice's probability, as the runtime takes them."""
+TRANSCRIBERS = {"heard_tiny": "tiny.en", "heard_base": "base"}
+"""Which Whisper listens for each column."""
+TRANSCRIBED_SILENCE_MS = 60
+"""The runtime asks for a transcript after 64 ms of silence by level."""
 INSTRUCTIONS = "You are a friendly voice assistant. Answer in one or two short sentences."
 
 
@@ -38,12 +45,15 @@ class Silence:
 
 
 class Ears:
-    """Silero and smart-turn, as the plugin `pipecat` runs them, and `prosody`."""
+    """Silero and smart-turn, as the plugin `pipecat` runs them, `prosody`, and what two sizes of Whisper find."""
 
     def __init__(self, threads: int = 1) -> None:
         self._silero = open_model(SILERO, _quiet, 1)
         self._prosody = Network.read()
         self._smart_turn = open_model(SMART_TURN, _quiet, threads)
+        self._whispers: dict[str, Decoder] = {
+            column: load_decoder(WhisperOptions(model=model), _quiet) for column, model in TRANSCRIBERS.items()
+        }
         self._features = feature_code().compute_whisper_log_mel_features
 
     def silences(self, recording: Sound) -> list[Silence]:
@@ -67,6 +77,12 @@ class Ears:
     def sounds_over(self, recording: Sound, voiced_until: int) -> float:
         """Prosody's probability that who spoke until this sample has finished."""
         return prosody.judge(self._prosody, _pcm(recording[: voiced_until + int(SHOWN_SILENCE_MS * RATE_HZ / 1000)]))
+
+    def heard_over(self, recording: Sound, voiced_until: int) -> dict[str, float | None]:
+        """For each Whisper, how likely a sentence ends where the voice does, at this sample; None: no words."""
+        pcm = _pcm(recording[: voiced_until + TRANSCRIBED_SILENCE_MS * RATE_HZ // 1000])
+        found = {column: whisper.decode(pcm).end_of_turn for column, whisper in self._whispers.items()}
+        return {column: None if over is None else round(over, 4) for column, over in found.items()}
 
     def _voiced(self, recording: Sound) -> np.ndarray:
         memory, voiced = silero.Memory.blank(), []

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 import soxr
 from events import Moment, Utterance, fluent_moments, halting_moments, lines_of, read_utterances
-from listening import Ears, text_probabilities
+from listening import TRANSCRIBERS, Ears, text_probabilities
 from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room
 from voices import speak
 
@@ -50,7 +50,7 @@ class Row:
 
     `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; `audio_...`: what
     smart-turn says of it; the others: the text signal, by the model of 1.5 B and by the small one, with the words put
-    to it as the assistant's or the user's, and by the heads that were fitted to both.
+    to it as the assistant's or the user's, and by the heads that were fitted to both; `heard_...`: what Whisper finds.
     """
 
     source: str
@@ -70,6 +70,8 @@ class Row:
     text_small_as_user: float | None = None
     text_head: float | None = None
     text_small_head: float | None = None
+    heard_tiny: float | None = None
+    heard_base: float | None = None
 
 
 def main() -> None:
@@ -83,6 +85,9 @@ def main() -> None:
     parser.add_argument(
         "--only-sound", action="store_true", help="make the sound anew and judge it; what was said of the words stays"
     )
+    parser.add_argument(
+        "--only-transcribers", action="store_true", help="make the sound anew, and let Whisper hear it; the rest stays"
+    )
     options = parser.parse_args()
     if options.only_heads:
         for name in ("features", "clips", "reader"):
@@ -90,7 +95,8 @@ def main() -> None:
         return
     if not options.piper_python or not options.reader:
         parser.error("--piper-python and --reader are needed to make all anew")
-    ears, keep = Ears(), keep_words if options.only_sound else write
+    ears = Ears()
+    keep = add_heard if options.only_transcribers else keep_words if options.only_sound else write
     keep(HERE / "clips.csv", list(judged_rows(ears, clips(), "human", CLIP_ROOMS, seed=3)))
     keep(HERE / "reader.csv", list(judged_rows(ears, readings(options.reader), "reader", READER_ROOMS, seed=5)))
     keep(HERE / "features.csv", list(synthetic_rows(ears, options.piper_python)))
@@ -105,6 +111,26 @@ def keep_words(path: Path, rows: list[Row]) -> None:
     known = [row for row in rows if (row.agent, row.text) in answers]
     print(f"{path.name}: {len(rows) - len(known)} silences after words that nobody was asked about")
     save(path, [asdict(row) | answers[row.agent, row.text] for row in known])
+
+
+def add_heard(path: Path, rows: list[Row]) -> None:
+    """Save what the transcribers found beside the silences that a file has, for those that were found again.
+
+    Another processor rounds voices otherwise, so that a gap may be missing, or begin some milliseconds later.
+    """
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.source, row.speaker, row.kind, row.text), []).append(row)
+    with path.open(newline="") as file:
+        kept: list[dict[str, Any]] = list(csv.DictReader(file))
+    missing = 0
+    for old in kept:
+        same = found.get((old["source"], old["speaker"], old["kind"], old["text"]), [])
+        nearest = min(same, key=lambda row: abs(row.speech_ms - int(old["speech_ms"])), default=None)
+        missing += nearest is None
+        old |= {column: None if nearest is None else getattr(nearest, column) for column in TRANSCRIBERS}
+    print(f"{path.name}: {missing} silences were not found again")
+    save(path, kept)
 
 
 def synthetic_rows(ears: Ears, piper_python: str) -> Iterator[Row]:
@@ -136,6 +162,7 @@ def rows_of(
             kind = moment.kind if silence.end is None else "gap"
             text = moment.text if silence.end is None else until(moment.text, silence.start, len(moment.speech))
             pause_ms = None if silence.end is None else (silence.end - silence.start) * 1000 // RATE_HZ
+            voiced_until = said_until if kind != "gap" else silence.start - USUALLY_LATE
             yield Row(
                 str(utterance.number),
                 speaker,
@@ -145,9 +172,10 @@ def rows_of(
                 silence.start * 1000 // RATE_HZ - BEFORE_MS,
                 (silence.start - said_until) * 1000 // RATE_HZ if kind != "gap" else 0,
                 pause_ms,
-                round(ears.sounds_over(recording, said_until if kind != "gap" else silence.start - USUALLY_LATE), 4),
+                round(ears.sounds_over(recording, voiced_until), 4),
                 round(ears.over(recording, silence.start, LOOK_MS), 4),
                 round(ears.over(recording, silence.start, LATE_LOOK_MS), 4) if look_again(speaker, pause_ms) else None,
+                **ears.heard_over(recording, voiced_until),
             )
 
 

@@ -187,7 +187,11 @@ async def backwards(audio: AsyncIterator[Any]) -> AsyncIterator[Transcript]:
     yield Transcript("a", ms, final=True)
 
 
-@pytest.mark.parametrize("stream", [two_finals, no_final, backwards])
+async def more_than_sure(audio: AsyncIterator[Any]) -> AsyncIterator[Transcript]:
+    yield Transcript("a", sum([item.duration_ms async for item in audio]), final=True, end_of_turn=1.2)
+
+
+@pytest.mark.parametrize("stream", [two_finals, no_final, backwards, more_than_sure])
 def test_transcripts_out_of_order_fail(stream: Callable[..., Any]) -> None:
     capabilities = SpeechToTextCapabilities(partials=True)
     with pytest.raises(AssertionError):

@@ -36,6 +36,7 @@ VALUES = [
     "a piece of text\n☂",
     "",
     Transcript("hello", 1234.5, final=True),
+    Transcript("hello there", 1234.5, end_of_turn=0.75),
     TextDelta(" there"),
     CALL,
     Usage(10, 20, 5),

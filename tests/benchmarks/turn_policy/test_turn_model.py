@@ -16,13 +16,23 @@ from vivavoce_llamacpp.models import DEFAULT_MODEL, ENDING_ODDS, ending_odds
 from vivavoce_openvino.weights import ENDING_ODDS as HEAD_ODDS
 from vivavoce_prosody.plugin import FITS as PROSODY
 
-from vivavoce.conversation.turn_model import SMART_TURN, STYLES, WORDS_ALONE, Signals, wait_ms
+from vivavoce.conversation.turn_model import (
+    SMART_TURN,
+    STYLES,
+    TRANSCRIBER_ALONE,
+    WORDS_ALONE,
+    WORDS_AND_TRANSCRIBER,
+    Signals,
+    wait_ms,
+)
+from vivavoce_api import TurnFits
 
 RISING = (0.0, 0.0005, 0.01, 0.1, 0.5, 0.9, 1.0)
 EVERY_SIGNAL = [
-    Signals(audio=audio, text=text, pauses_ms=pauses)
+    Signals(audio=audio, text=text, transcriber=transcriber, pauses_ms=pauses)
     for audio in (None, *RISING)
     for text in (None, *RISING)
+    for transcriber in (None, 0.0, 0.3, 1.0)
     for pauses in ((), (250.0, 300.0), (900.0, 1500.0, 2000.0))
 ]
 FIT = Path(__file__).parents[3] / "benchmarks" / "turn_policy" / "fit.py"
@@ -36,6 +46,22 @@ def test_a_surer_signal_shortens_the_wait(style, other):
         assert all(earlier >= later for earlier, later in pairwise(waits))
         unbounded = [wait_ms(signals, replace(style, min_ms=-math.inf, max_ms=math.inf)) for signals in sequence]
         assert all(earlier > later for earlier, later in pairwise(unbounded))
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("others", [Signals(), Signals(text=0.4), Signals(audio=0.4), Signals(0.4, 0.4)])
+def test_a_surer_transcriber_shortens_the_wait(style, others):
+    endless = replace(style, min_ms=-math.inf, max_ms=math.inf)
+    for fits in (SMART_TURN, PROSODY):
+        waits = [wait_ms(replace(others, transcriber=p), endless, fits) for p in RISING]
+        assert all(earlier > later for earlier, later in pairwise(waits))
+
+
+@pytest.mark.parametrize("text", [None, 0.4])
+def test_a_transcriber_does_not_count_beside_a_detector_that_has_no_fit_for_it(text):
+    fits = TurnFits(SMART_TURN.beside_words, SMART_TURN.alone)
+    unheard, heard = (wait_ms(Signals(0.4, text, p), STYLES["balanced"], fits) for p in (None, 0.9))
+    assert unheard == heard
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -94,6 +120,12 @@ def test_the_constants_are_those_of_the_fit():
         "text": WORDS_ALONE,
         "both, prosody": PROSODY.beside_words,
         "audio, prosody": PROSODY.alone,
+        "transcriber": TRANSCRIBER_ALONE,
+        "text, transcriber": WORDS_AND_TRANSCRIBER,
+        "audio, transcriber": SMART_TURN.beside_transcriber,
+        "both, transcriber": SMART_TURN.beside_both,
+        "audio, prosody, transcriber": PROSODY.beside_transcriber,
+        "both, prosody, transcriber": PROSODY.beside_both,
     }.items():
         assert f"{name}: {fit}\n" in printed
     readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import ctranslate2
 import numpy as np
 import pytest
 from vivavoce_whisper import decoder as decoder_module
@@ -20,7 +21,12 @@ SPECIAL = {
     "<|de|>": 1003,
     "<|transcribe|>": 1004,
     "<|notimestamps|>": 1005,
+    ".": 900,
+    "?": 901,
+    "!": 902,
 }
+MARKS = {number: name for name, number in SPECIAL.items()}
+VOCABULARY = 1006
 
 
 def sound(duration_s: float, level: float = 0.1) -> np.ndarray:
@@ -41,6 +47,7 @@ class StubModel:
     prompts: list[list[int]] = field(default_factory=list)
     max_lengths: list[int] = field(default_factory=list)
     beams: list[int] = field(default_factory=list)
+    told_odds: list[bool] = field(default_factory=list)
 
     def encode(self, features: Any) -> str:
         self.windows_s.append(features.shape[2] / 100)
@@ -50,6 +57,7 @@ class StubModel:
         self.prompts += prompts
         self.max_lengths.append(options["max_length"])
         self.beams.append(options["beam_size"])
+        self.told_odds.append(options["return_logits_vocab"])
         return [self.answers.pop(0)]
 
     def detect_language(self, encoded: str) -> list[list[tuple[str, float]]]:
@@ -57,7 +65,9 @@ class StubModel:
 
     def decoder(self, **options: Any) -> Decoder:
         tokenizer = SimpleNamespace(
-            token_to_id=SPECIAL.get, decode=lambda tokens, skip_special_tokens: " ".join(map(str, tokens))
+            token_to_id=SPECIAL.get,
+            id_to_token=lambda token: MARKS.get(token, str(token)),
+            decode=lambda tokens, skip_special_tokens: " ".join(MARKS.get(token, str(token)) for token in tokens),
         )
         mel = SimpleNamespace(model=self, hf_tokenizer=tokenizer, feature_extractor=stub_mel)
         return Decoder(mel, **options)  # type: ignore[arg-type]
@@ -67,8 +77,20 @@ def stub_mel(audio: np.ndarray, padding: int) -> np.ndarray:
     return np.zeros((80, len(audio) // 160), np.float32)
 
 
-def answer(*tokens: int, no_speech: float = 0.01, log_probability: float = -0.2) -> SimpleNamespace:
-    return SimpleNamespace(sequences_ids=[list(tokens)], no_speech_prob=no_speech, scores=[log_probability])
+Odds = dict[int, dict[int, float]]
+
+
+def answer(
+    *tokens: int, no_speech: float = 0.01, log_probability: float = -0.2, odds: Odds | None = None
+) -> SimpleNamespace:
+    """`odds`: at each step, those of some tokens; the others have next to none."""
+    logits = np.full((len(tokens) + 1, VOCABULARY), -30, np.float32)
+    for step, known in (odds or {}).items():
+        logits[step, list(known)] = np.log(list(known.values()))
+    steps = [ctranslate2.StorageView.from_array(row) for row in logits]
+    return SimpleNamespace(
+        sequences_ids=[list(tokens)], no_speech_prob=no_speech, scores=[log_probability], logits=[steps]
+    )
 
 
 @pytest.mark.parametrize(("duration_s", "window_s"), [(0.5, 12), (8, 12), (9.5, 12.5), (15, 18)])
@@ -238,3 +260,41 @@ def test_loop_start(tokens: list[int], start: int | None) -> None:
 
 def test_limits_fit_the_encoder() -> None:
     assert decoder_module.SETTLE_AT_LATEST_S + decoder_module.SILENCE_AFTER_S <= decoder_module.FULL_WINDOW_S
+
+
+def test_a_turn_may_be_over_where_a_full_stop_is_likely_after_the_last_word() -> None:
+    odds = {2: {900: 3.0, 901: 1.0, 902: 2.0, 7: 1.0, END: 3.0}}
+    for tokens in [(1, 2), (1, 2, 900), (1, 2, 902, 900)]:
+        model = StubModel([answer(*tokens, odds=odds)])
+        assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ([answer(1, 2, 3, 4, 1, 2, 3, 4)] * 2, {}),
+        ([answer(*range(28)), answer(*range(52))], {}),
+        ([answer(1, 2)], {"decoding": "careful"}),
+        ([answer(1, 2, no_speech=0.9, log_probability=-0.9)], {}),
+        ([answer()], {}),
+    ],
+    ids=["circles", "cut off", "careful", "silence", "no words"],
+)
+def test_where_a_sentence_ends_is_not_known_without_words_and_in_other_manners(
+    given: list[SimpleNamespace], options: dict[str, Any]
+) -> None:
+    assert StubModel(given).decoder(**options).decode(pcm(sound(2))).end_of_turn is None
+
+
+def test_of_two_decodes_the_one_that_is_told_says_where_the_sentence_ends() -> None:
+    circles = answer(1, 2, 3, 4, 1, 2, 3, 4, odds={8: {900: 1.0}})
+    model = StubModel([circles, answer(1, 2, odds={2: {900: 1.0, END: 3.0}})])
+    assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.25)
+
+
+def test_a_check_of_the_words_leaves_what_was_found_of_their_end() -> None:
+    odds = {2: {900: 1.0, END: 3.0}}
+    model = StubModel([answer(1, 2, log_probability=-0.5, odds=odds), answer(3, 4)])
+    decoded = model.decoder(decoding="checked").decode(pcm(sound(2)))
+    assert (decoded.text, decoded.end_of_turn) == ("3 4", pytest.approx(0.25))
+    assert model.told_odds == [True, False]

@@ -80,6 +80,20 @@ def test_hurried_speech_keeps_its_last_words(decoder: Decoder, spoken: dict[str,
     assert decoder.decode(hurried).text.endswith("no intention of sharing.")
 
 
+def test_a_sentence_that_was_cut_off_ends_less_likely_than_a_whole_one(
+    decoder: Decoder, spoken: dict[str, bytes]
+) -> None:
+    def end_of_turn(text: str, duration_s: float = 60.0) -> float:
+        found = decoder.decode(spoken[text][: int(duration_s * 16_000) * 2]).end_of_turn
+        assert found is not None
+        return found
+
+    whole = [end_of_turn(text) for text in spoken]
+    had_in = next(text for text in spoken if text.endswith("I had in mind."))
+    assert end_of_turn(had_in, duration_s=6.9) < min(whole)
+    assert all(0 <= p <= 1 for p in whole)
+
+
 @pytest.mark.parametrize("decoding", ["checked", "careful"])
 def test_other_ways_of_decoding_hear_no_worse(decoder: Decoder, spoken: dict[str, bytes], decoding: Decoding) -> None:
     other = Decoder(decoder._whisper, decoding=decoding)

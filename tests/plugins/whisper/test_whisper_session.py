@@ -84,6 +84,21 @@ def test_a_partial_for_each_500_ms_and_then_a_final(decoder, make_engine) -> Non
     run(scenario())
 
 
+def test_each_transcript_has_what_its_pass_found_of_the_sentences_end(decoder, make_engine) -> None:
+    async def scenario() -> None:
+        async with Talk(make_engine()) as talk:
+            await talk.say(300)
+            await talk.flush()
+            (await decoder.begun()).finish("yes", end_of_turn=0.9)
+            assert await talk.heard.get() == Transcript("yes", 300, end_of_turn=0.9)
+            await talk.say(100)
+            await talk.end()
+            (await decoder.begun()).finish("yes but", end_of_turn=0.1)
+            assert await talk.heard.get() == Transcript("yes but", 400, final=True, end_of_turn=0.1)
+
+    run(scenario())
+
+
 def test_other_cadence(decoder, make_engine) -> None:
     async def scenario() -> None:
         async with Talk(make_engine(partial_every_ms=200)) as talk:

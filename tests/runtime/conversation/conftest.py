@@ -114,11 +114,14 @@ class Stt(Session):
     partial_every_ms: float = math.inf
     error: Exception | None = None
     utterances: int = 0
+    end_of_turn: Sequence[float] = ()
+    """What it finds at the end of its passes, one after another in each turn."""
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Transcript]:
         words = self.turns[min(self.utterances, len(self.turns) - 1)]
         self.utterances += 1
         audio_ms = voiced_ms = asked_ms = 0.0
+        passes = 0
         async for item in audio:
             if isinstance(item, AudioChunk):
                 audio_ms += item.duration_ms
@@ -129,7 +132,10 @@ class Stt(Session):
             if self.error is not None:
                 raise self.error
             await asyncio.sleep(self.pass_ms / 1000)
-            yield Transcript(" ".join(w for w, at in words if at <= voiced_ms + 64), audio_ms)
+            found = self.end_of_turn[min(passes, len(self.end_of_turn) - 1)] if self.end_of_turn else None
+            passes += 1
+            said = " ".join(w for w, at in words if at <= voiced_ms + 64)
+            yield Transcript(said, audio_ms, end_of_turn=found)
         yield Transcript(" ".join(w for w, _ in words), audio_ms, final=True)
 
 

@@ -184,6 +184,7 @@ class Ear(Engine):
     """Its transcript is its name and how much it heard; `partials`: it answers flushes."""
 
     partials: bool = True
+    end_of_turn: float | None = None
     flushes: int = 0
 
     def session(self) -> Any:
@@ -200,7 +201,7 @@ class Ear(Engine):
                 await asyncio.sleep(self.delay_ms / 1000)
                 yield Transcript(f"{self.name} {heard_ms:.0f}", heard_ms)
         await asyncio.sleep(self.delay_ms / 1000)
-        yield Transcript(f"{self.name} {heard_ms:.0f}", heard_ms, final=True)
+        yield Transcript(f"{self.name} {heard_ms:.0f}", heard_ms, final=True, end_of_turn=self.end_of_turn)
 
 
 def offer(engine: Engine) -> Offer:

@@ -24,8 +24,12 @@ async def spoken(*parts, after=None):
         raise after
 
 
-def listen(kit, engines, *parts, utterances=1, after=None, max_turn_s=60.0):
-    """(ms, text, final) of every transcript, and the engine's states."""
+def text_of(transcript):
+    return transcript.text, transcript.final
+
+
+def listen(kit, engines, *parts, utterances=1, after=None, max_turn_s=60.0, told=text_of):
+    """(ms, text, final) of every transcript, or what else is told of it, and the engine's states."""
 
     async def all_of_it():
         engine = kit.in_a_list(*engines, max_turn_s=max_turn_s)
@@ -33,9 +37,7 @@ def listen(kit, engines, *parts, utterances=1, after=None, max_turn_s=60.0):
         session = await engine.open_session(SessionContext("s"))
         try:
             for _ in range(utterances):
-                heard = [
-                    (kit.now_ms(), one.text, one.final) async for one in session.transcribe(spoken(*parts, after=after))
-                ]
+                heard = [(kit.now_ms(), *told(one)) async for one in session.transcribe(spoken(*parts, after=after))]
             return heard, engine.members.states()
         finally:
             await session.close()
@@ -103,6 +105,13 @@ def test_one_without_partials_that_takes_over_answers_flushes_by_whole_passes(ki
     heard, _ = listen(kit, [kit.ear("one", [kit.broken]), other], 400, Flush(), "300", 400, Flush(), "300")
     assert heard == [(500, "other 400", False), (1200, "other 800", False), (1400, "other 800", True)]
     assert len(other.calls) == 2  # the final repeats the answered flush
+
+
+def test_whole_passes_say_how_likely_the_turn_is_over(kit):
+    other = kit.ear("other", partials=False, end_of_turn=0.75)
+    engines = [kit.ear("one", [kit.broken]), other]
+    heard, _ = listen(kit, engines, 400, Flush(), "300", told=lambda one: (one.final, one.end_of_turn))
+    assert [told for _, *told in heard] == [[False, 0.75], [True, 0.75]]
 
 
 def test_what_comes_after_the_last_flush_is_in_the_final(kit):

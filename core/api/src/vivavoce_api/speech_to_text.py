@@ -25,11 +25,15 @@ class Transcript:
     """What was said in the first `audio_ms` milliseconds of the utterance's audio.
 
     `text` is stripped and may be empty (nothing intelligible). `final` marks the one that ends the stream.
+    `end_of_turn`: how likely the speaker has finished with it, 0 to 1, as the engine itself finds from the sound and
+    the words; None where it has no opinion. It weighs what `benchmarks/turn_policy` found for Whisper; another engine
+    does well to have its own `rescaled` to that.
     """
 
     text: str
     audio_ms: float
     final: bool = False
+    end_of_turn: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,11 @@ class VoiceActivityEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnFit:
-    """How likely it is that a turn is over: `intercept + audio * a + text * t`, in log-odds, before any silence.
+    """How likely it is that a turn is over, in log-odds, before any silence.
 
-    `a` and `t` are the log-odds of what the turn detector and the language model say, 0 where there is none. `eager`,
-    `balanced` and `patient` are the log-odds at which each style answers.
+    `intercept`, and a weight for the log-odds of each signal: `audio` is the turn detector's, `text` the language
+    model's, `transcriber` that of speech-to-text (`Transcript.end_of_turn`). `eager`, `balanced` and `patient` are the
+    log-odds at which each style answers.
     """
 
     intercept: float
@@ -67,14 +68,20 @@ class TurnFit:
     eager: float
     balanced: float
     patient: float
+    transcriber: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TurnFits:
-    """What a turn detector's answers are worth beside a language model that judges the words, and alone."""
+    """What a turn detector's answers are worth beside others: a language model that judges the words, a transcriber.
+
+    Without a fit beside a transcriber, what that finds does not count.
+    """
 
     beside_words: TurnFit
     alone: TurnFit
+    beside_transcriber: TurnFit | None = None
+    beside_both: TurnFit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vivavoce_whisper.pauses import quietest_cut
 
 if TYPE_CHECKING:
+    import ctranslate2
     import numpy as np
     from faster_whisper import WhisperModel
 
@@ -45,6 +46,8 @@ DOUBT_BELOW = -0.25
 sentence has -0.26 to -0.34, and of the 45 others' one is below (-0.06 to -0.27), as are 6 of 60 synthetic utterances
 in noisy rooms."""
 
+FULL_STOPS = (".", "?", "!")
+
 MEL_HOP_SAMPLES = 160
 
 LOOP_TOKENS = 4
@@ -55,11 +58,13 @@ MAX_TOKENS = 224
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a pass found: `settled_text` in the first `settled_samples` samples, which need no further pass,
-    and `text` in the rest. Both are stripped."""
+    and `text` in the rest. Both are stripped. `end_of_turn`: how likely a sentence ends with the text, None where
+    that is not known."""
 
     text: str
     settled_text: str = ""
     settled_samples: int = 0
+    end_of_turn: float | None = None
 
 
 class AbandonedError(Exception):
@@ -83,6 +88,7 @@ class _Hypothesis:
     no_speech_probability: float
     log_probability: float
     cut_off: bool
+    end_of_turn: float | None
 
     @property
     def is_silence(self) -> bool:
@@ -107,6 +113,7 @@ class Decoder:
         self._manner = CAREFUL if decoding == "careful" else QUICK
         self._checks = decoding == "checked"
         self._end_of_text = self._token("<|endoftext|>")
+        self._full_stops = [self._token(mark) for mark in FULL_STOPS]
 
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True, *, draft: bool = False) -> Decoded:
         """Transcribe PCM16 mono at 16 kHz, of any length.
@@ -120,33 +127,38 @@ class Decoder:
         settled: list[str] = []
         start = 0
         while cut := settling_cut(audio[start:]):
-            settled.append(self._decode_piece(audio[start : start + cut], is_wanted, check=self._checks))
+            settled.append(self._decode_piece(audio[start : start + cut], is_wanted, check=self._checks)[0])
             start += cut
-        text = self._decode_piece(audio[start:], is_wanted, check=self._checks and not draft)
-        return Decoded(text, " ".join(filter(None, settled)), start)
+        text, end_of_turn = self._decode_piece(audio[start:], is_wanted, check=self._checks and not draft)
+        return Decoded(text, " ".join(filter(None, settled)), start, end_of_turn)
 
     def close(self) -> None:
         """Free the memory of the model."""
         self._model.unload_model()
 
-    def _decode_piece(self, audio: np.ndarray, is_wanted: Callable[[], bool], *, check: bool) -> str:
+    def _decode_piece(
+        self, audio: np.ndarray, is_wanted: Callable[[], bool], *, check: bool
+    ) -> tuple[str, float | None]:
+        """The text, and how likely a sentence ends with it; a check of the words says nothing of that."""
         duration_s = len(audio) / SAMPLE_RATE_HZ
         if duration_s < MIN_AUDIO_S or abs(audio).max() <= SILENT_PEAK:
-            return ""
+            return "", None
         window_s = max(MIN_WINDOW_S, duration_s + SILENCE_AFTER_S) if self._short_window else FULL_WINDOW_S
         found = self._hypothesis(audio, window_s, int(14 + 7 * duration_s), self._manner, is_wanted)
+        end_of_turn = None if found.goes_in_circles else found.end_of_turn
         is_unsure = check and found.log_probability < DOUBT_BELOW
         if (found.goes_in_circles or is_unsure) and not found.is_silence:
             manner = AGAIN if is_unsure else self._manner
             again = self._hypothesis(audio, FULL_WINDOW_S, int(24 + 14 * duration_s), manner, is_wanted)
             if found.goes_in_circles or not again.goes_in_circles:
-                found = again
+                found, end_of_turn = again, end_of_turn if is_unsure else again.end_of_turn
         if found.is_silence:
-            return ""
+            return "", None
         tokens = found.tokens
         if found.cut_off:
             tokens = tokens[: loop_start(tokens)]
-        return self._whisper.hf_tokenizer.decode(list(tokens), skip_special_tokens=True).strip()
+        text = self._whisper.hf_tokenizer.decode(list(tokens), skip_special_tokens=True).strip()
+        return text, end_of_turn if text and not found.goes_in_circles else None
 
     def _hypothesis(
         self, audio: np.ndarray, window_s: float, max_tokens: int, manner: Manner, is_wanted: Callable[[], bool]
@@ -166,11 +178,32 @@ class Decoder:
             max_length=2 * max_tokens,  # CTranslate2 writes half of it at most, as Whisper does
             return_scores=True,
             return_no_speech_prob=True,
+            return_logits_vocab=manner is QUICK,
         )[0]
         written = result.sequences_ids[0]
         cut_off = len(written) >= max_tokens
         tokens = [token for token in written if token < self._end_of_text]
-        return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off)
+        end_of_turn = None if manner is not QUICK or cut_off else self._full_stop(tokens, result.logits[0])
+        return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off, end_of_turn)
+
+    def _full_stop(self, tokens: Sequence[int], logits: Sequence[ctranslate2.StorageView]) -> float:
+        """The probability of a full stop, a question or an exclamation mark after the last word.
+
+        `logits` are those of each step: one of (vocabulary,) for each token, and for the end of text.
+        """
+        import ctranslate2
+        import numpy as np
+
+        words = len(tokens)
+        while words and not self._is_word(tokens[words - 1]):
+            words -= 1
+        on_cpu = logits[words].to_device(ctranslate2.Device.cpu).to(ctranslate2.DataType.float32)
+        odds = np.array(on_cpu, dtype=np.float64)
+        odds = np.exp(odds - odds.max())
+        return float(odds[self._full_stops].sum() / odds.sum())
+
+    def _is_word(self, token: int) -> bool:
+        return any(letter.isalnum() for letter in self._whisper.hf_tokenizer.id_to_token(token))
 
     def _features(self, audio: np.ndarray, window_s: float, manner: Manner) -> object:
         """The mel spectrogram of the audio, padded with silence up to the window's end.

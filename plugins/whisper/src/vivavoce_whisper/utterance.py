@@ -28,6 +28,7 @@ class Utterance:
         self._settled_text = ""
         self._settled = 0
         self._text = ""
+        self._end_of_turn: float | None = None
         self._known = 0
         self._requested = 0
         self._flushed: int | None = None
@@ -72,6 +73,7 @@ class Utterance:
         self._settled += decoded.settled_samples
         self._settled_text = _joined(self._settled_text, decoded.settled_text)
         self._text = _joined(self._settled_text, decoded.text)
+        self._end_of_turn = decoded.end_of_turn
         self._known = samples
 
     def take_flush_answer(self) -> bool:
@@ -83,7 +85,8 @@ class Utterance:
 
     def transcript(self) -> Transcript:
         """The newest one; final if it is complete."""
-        return Transcript(self._text, self._known * 1000 / SAMPLE_RATE_HZ, final=self.is_complete)
+        audio_ms = self._known * 1000 / SAMPLE_RATE_HZ
+        return Transcript(self._text, audio_ms, final=self.is_complete, end_of_turn=self._end_of_turn)
 
 
 def _joined(first: str, second: str) -> str:

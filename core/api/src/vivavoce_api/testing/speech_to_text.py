@@ -72,11 +72,12 @@ class SpeechToTextConformance(EngineConformance):
         return transcripts
 
     def check_order(self, loaded: LoadedEngine, transcripts: Sequence[Transcript]) -> None:
-        """Exactly one final, at the end; each covers no less audio than the one before."""
+        """Exactly one final, at the end; each covers no less audio than the one before; opinions are probabilities."""
         assert [transcript.final for transcript in transcripts] == [False] * (len(transcripts) - 1) + [True]
         covered = [transcript.audio_ms for transcript in transcripts]
         assert covered == sorted(covered)
         assert all(transcript.text == transcript.text.strip() for transcript in transcripts)
+        assert all(0 <= transcript.end_of_turn <= 1 for transcript in transcripts if transcript.end_of_turn is not None)
         if not loaded.offer.capabilities.partials:
             assert len(transcripts) == 1, "partial transcripts from an engine that states none"
 

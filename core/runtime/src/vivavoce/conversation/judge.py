@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vivavoce.conversation.turn_model import SMART_TURN, Signals, Style, wait_ms
 from vivavoce.conversation.words import words
-from vivavoce_api import AudioChunk, TurnDetectorCapabilities, TurnDetectorSession, VivavoceError
+from vivavoce_api import AudioChunk, Transcript, TurnDetectorCapabilities, TurnDetectorSession, VivavoceError
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Judge:
         self._pauses_ms = pauses_ms
         self._looked = False
         self._audio: float | None = None
+        self._heard: list[str] | None = None
+        self._transcriber: float | None = None
         self._looking: asyncio.Task[None] | None = None
         self._said: list[str] | None = None
         self._read: list[str] | None = None
@@ -72,7 +74,8 @@ class Judge:
     def wait_ms(self) -> float:
         """The silence, by level, after which the turn is over, as far as is known by now."""
         text = self._text if self._read == self._said and not self.is_reading else None
-        wait = wait_ms(Signals(self._audio, text, self._pauses_ms), self._style, self._fits) + MODEL_LAG_MS
+        signals = Signals(self._audio, text, self._transcriber, self._pauses_ms)
+        wait = wait_ms(signals, self._style, self._fits) + MODEL_LAG_MS
         return max(wait, PENDING_MS) if self._is_pending else wait
 
     def voice_returned(self) -> None:
@@ -80,28 +83,31 @@ class Judge:
         if self._looking is not None:
             self._looking.cancel()
         self._looked = False
-        self._looking = self._audio = self._said = None
+        self._looking = self._audio = self._transcriber = self._said = None
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
         """Ask the turn detector, once the silence is long enough."""
-        if self._detector is not None and silence_ms >= self._look_after_ms and not self._looked:
+        if self._detector is not None and silence_ms >= self._look_after_ms and not self._looked and self._sound_counts:
             self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 
-    def read(self, group: asyncio.TaskGroup, text: str, *, covers_all: bool) -> None:
-        """Ask the language model about `text`, once for each wording.
+    def read(self, group: asyncio.TaskGroup, transcript: Transcript, *, covers_all: bool) -> None:
+        """Ask the language model about the transcript's text, once for each wording; note what its transcriber finds.
 
         `covers_all`: nothing voiced is missing in it. Else it is asked only if the model has nothing else to read.
         """
+        text, said = transcript.text, words(transcript.text)
+        if covers_all and (self._transcriber is None or self._heard != said):  # the longer a silence, the surer it is
+            self._heard, self._transcriber = said, transcript.end_of_turn
         if self._completeness is None:
             return
         if covers_all:
-            self._said = words(text)
-        if self._read == words(text) or (_is_running(self._reading) and not covers_all):
+            self._said = said
+        if self._read == said or (_is_running(self._reading) and not covers_all):
             return
         if self._reading is not None:
             self._reading.cancel()
-        self._read = words(text)
+        self._read = said
         self._reading = group.create_task(self._ask_model(self._completeness, text))
 
     def close(self) -> None:
@@ -116,7 +122,14 @@ class Judge:
         """Whether the surest of this agent's signals is still to come: the words, or without them the sound."""
         if self._completeness is not None:
             return self._said is None or self.is_reading
-        return self._detector is not None and (not self._looked or _is_running(self._looking))
+        return self._sound_counts and (not self._looked or _is_running(self._looking))
+
+    @property
+    def _sound_counts(self) -> bool:
+        """Whether the turn detector has something to add to what is known."""
+        if self._completeness is None and self._transcriber is not None and self._fits.beside_transcriber is not None:
+            return self._fits.beside_transcriber.audio != 0
+        return self._detector is not None
 
     async def _ask_detector(self, detector: TurnDetectorSession, turn: AudioChunk) -> None:
         try:

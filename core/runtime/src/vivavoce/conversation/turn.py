@@ -234,7 +234,7 @@ class UserTurn:
                     self._pass_ms = (self.marks.transcript - self._flushed_at) * 1000
                 self._changed.set()
                 if self.text:
-                    self._judge.read(group, self.text, covers_all=self.is_covered)
+                    self._judge.read(group, transcript, covers_all=self.is_covered)
                 await self.on_transcript(self)
         if self.transcript is None:
             raise EngineError("speech-to-text ended without a transcript")

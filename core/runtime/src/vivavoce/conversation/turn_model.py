@@ -17,7 +17,7 @@ from typing import Literal
 
 from vivavoce_api import TurnFit, TurnFits
 
-TEXT_FLOOR, AUDIO_FLOOR = 0.001, 0.02
+TEXT_FLOOR, AUDIO_FLOOR, TRANSCRIBER_FLOOR = 0.001, 0.02, 0.02
 """Added on both sides, so that log-odds stay finite. A text probability of 0.001 still tells; less tells no more."""
 
 USUAL_PAUSE_MS, USUAL_PAUSES = 400.0, 4
@@ -26,12 +26,22 @@ STRETCH = (0.9, 2.0)
 """How much a person's pauses may change the wait: little towards less, for who paused briefly may yet stop to think."""
 
 
+WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.3, balanced=2.2, patient=4.85)
+TRANSCRIBER_ALONE = TurnFit(
+    intercept=-0.665, audio=0.0, text=0.0, eager=2.4, balanced=2.35, patient=4.55, transcriber=0.934
+)
+WORDS_AND_TRANSCRIBER = TurnFit(
+    intercept=0.464, audio=0.0, text=0.812, eager=1.7, balanced=2.65, patient=5.5, transcriber=0.565
+)
 SMART_TURN = TurnFits(
     beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.15, balanced=2.2, patient=4.85),
     alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=2.45, balanced=1.8, patient=3.7),
+    beside_transcriber=TRANSCRIBER_ALONE,  # whose answers say all that smart-turn's say
+    beside_both=TurnFit(
+        intercept=0.431, audio=0.076, text=0.82, eager=1.7, balanced=2.8, patient=5.6, transcriber=0.518
+    ),
 )
 """Of smart-turn, and of a turn detector whose offer says nothing else."""
-WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.3, balanced=2.2, patient=4.85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +49,13 @@ class Signals:
     """What is known about a silence. Probabilities are 0 to 1; None: this agent has no such signal.
 
     `audio`: the turn detector's. `text`: the language model's, for the words so far without punctuation at their end.
+    `transcriber`: that of speech-to-text.
     `pauses_ms`: pauses of 200 ms and more after which this person went on, in this conversation.
     """
 
     audio: float | None = None
     text: float | None = None
+    transcriber: float | None = None
     pauses_ms: Sequence[float] = ()
 
 
@@ -86,16 +98,22 @@ def wait_ms(signals: Signals, style: Style, detector: TurnFits = SMART_TURN) -> 
 
 
 def _fit(signals: Signals, detector: TurnFits) -> TurnFit | None:
+    heard = signals.transcriber is not None
     if signals.audio is None:
-        return None if signals.text is None else WORDS_ALONE
-    return detector.alone if signals.text is None else detector.beside_words
+        if signals.text is None:
+            return TRANSCRIBER_ALONE if heard else None
+        return WORDS_AND_TRANSCRIBER if heard else WORDS_ALONE
+    if signals.text is None:
+        return (heard and detector.beside_transcriber) or detector.alone
+    return (heard and detector.beside_both) or detector.beside_words
 
 
 def _log_odds(signals: Signals, fit: TurnFit) -> float:
     """Of "over", before any silence."""
     audio = fit.audio * _floored_log_odds(signals.audio or 0.0, AUDIO_FLOOR)
     text = fit.text * _floored_log_odds(signals.text or 0.0, TEXT_FLOOR)
-    return fit.intercept + audio + text
+    transcriber = fit.transcriber * _floored_log_odds(signals.transcriber or 0.0, TRANSCRIBER_FLOOR)
+    return fit.intercept + audio + text + transcriber
 
 
 def _floored_log_odds(probability: float, floor: float) -> float:

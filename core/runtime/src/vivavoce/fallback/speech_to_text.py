@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from vivavoce.fallback.attempts import Attempts
 from vivavoce.fallback.deadline import Deadline
@@ -116,7 +117,7 @@ class _Passes:
                 chunks.append(item)
                 continue
             newest = (len(chunks), await self._transcript(chunks))
-            yield Transcript(newest[1].text, newest[1].audio_ms)
+            yield replace(newest[1], final=False)
         yield newest[1] if newest and newest[0] == len(chunks) else await self._transcript(chunks)
 
     async def _transcript(self, chunks: list[AudioChunk]) -> Transcript:
