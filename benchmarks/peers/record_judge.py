@@ -29,14 +29,20 @@ def main() -> None:
         for number, turn in enumerate(script)
         for count in range(len(turn))
     }
-    answers = asyncio.run(asked(options.reader, definition.instructions, texts, _tell))
+    answers = asyncio.run(asked(options.reader, definition.instructions, texts, tell))
     for (number, count), over in answers.items():
         script[number][count]["over"] = over
+    save(options.script, script)
+
+
+def save(path: Path, script: list[list[dict[str, Any]]]) -> None:
+    """Write a script, a word a line."""
     turns = [",\n".join(f"    {json.dumps(word, ensure_ascii=False)}" for word in turn) for turn in script]
-    options.script.write_text("[\n" + ",\n".join(f"  [\n{turn}\n  ]" for turn in turns) + "\n]\n")
+    path.write_text("[\n" + ",\n".join(f"  [\n{turn}\n  ]" for turn in turns) + "\n]\n")
 
 
-def _tell(step: str, done: int, total: int) -> None:
+def tell(step: str, done: int, total: int) -> None:
+    """Print how far it is."""
     print(f"\r{step}: {done} of {total} ", end="" if done < total else "\n", file=sys.stderr)
 
 

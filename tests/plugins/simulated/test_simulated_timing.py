@@ -75,6 +75,18 @@ def test_a_pass_takes_pass_ms_and_reveals_what_ended_before_the_audio_it_was_giv
     ]
 
 
+def test_a_transcript_has_what_was_found_at_the_end_of_its_last_word(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps([[{"word": "one", "end_ms": 400, "end_of_turn": 0.75}, {"word": "two", "end_ms": 900}]]))
+    transcripts = transcribe(utterance(200, 1000), path, pass_ms=30, partial_every_ms=300)
+    assert [(item.text, item.end_of_turn) for _, item in transcripts] == [
+        ("", None),
+        ("one", 0.75),
+        ("one", 0.75),
+        ("one two", None),
+    ]
+
+
 def test_flushes_during_a_pass_are_answered_by_one_that_covers_the_newest(script: Path) -> None:
     chunks = utterance(0, 200)
 

@@ -79,8 +79,8 @@ def test_where_all_is_known_nothing_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reader", "words"),
     [
-        ({}, "completeness.reader names no language model"),
-        ({"plugin": "nobody"}, "completeness.reader names no language model"),
+        ({}, "completeness.reader names no llm plugin"),
+        ({"plugin": "nobody"}, "completeness.reader names no llm plugin"),
         ({"plugin": "simulated", "token_ms": -1}, "completeness.reader: "),
         ({"plugin": "simulated"}, "'simulated' can't tell whether words are complete"),
     ],

@@ -19,7 +19,13 @@ class SpeechToTextOptions(FaultOptions):
     script: Path | None = Field(
         None,
         description="JSON file: a list of turns, each a list of {word, end_ms}, counted from the utterance's first"
-        " voiced sample; turn n uses entry n modulo the length. Without it every turn is 'Hello there.'",
+        " voiced sample; turn n uses entry n modulo the length. Without it every turn is 'Hello there.' A word may have"
+        " `end_of_turn`, the probability that the turn is over after it, as a real transcriber found.",
+    )
+    transcriber: dict[str, JsonValue] = Field(
+        {},
+        description="That one, as a section {plugin: NAME, **options}. `vivavoce bench` lets it listen, before it"
+        " begins, to clips whose words are not in the script.",
     )
     partial_every_ms: float = Field(
         500, gt=0, le=60_000, description="A pass is made each time that so many milliseconds of new audio came."

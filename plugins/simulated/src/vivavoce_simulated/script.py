@@ -15,7 +15,8 @@ MAX_SCRIPT_BYTES = 16 << 20
 class ScriptedWord(BaseModel):
     """A word and when it has been said, from the utterance's first voiced sample.
 
-    `over`: how likely the utterance is over after it, as a real language model said when it was asked beforehand.
+    `over`: how likely the utterance is over after it, as a real language model said when it was asked beforehand;
+    `end_of_turn`: as a real transcriber found that was given the sound up to there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,6 +24,7 @@ class ScriptedWord(BaseModel):
     word: str
     end_ms: float
     over: float | None = Field(default=None, ge=0, le=1)
+    end_of_turn: float | None = Field(default=None, ge=0, le=1)
 
 
 Turn = Sequence[ScriptedWord]

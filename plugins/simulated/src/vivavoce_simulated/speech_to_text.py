@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -109,20 +110,20 @@ class SimulatedSpeechToTextSession:
         self._closing.check()
         utterance = self._utterance = Utterance(self._options.voiced_above_dbfs)
         reader = asyncio.create_task(utterance.read(audio))
-        covered_ms, text, passes = 0.0, "", 0
+        revealed, passes = Transcript("", 0.0), 0
         try:
             await self._faults.begin(self._closing)
-            while await self._wait_for_work(utterance, covered_ms):
+            while await self._wait_for_work(utterance, revealed.audio_ms):
                 self._faults.after(passes)
                 passes += 1
                 given_ms = utterance.audio_ms
                 await self._closing.sleep_until(asyncio.get_running_loop().time() + self._options.pass_ms / 1000)
-                covered_ms, text = given_ms, self._revealed(utterance, given_ms)
-                if utterance.ended and covered_ms == utterance.audio_ms:
+                revealed = self._revealed(utterance, given_ms)
+                if utterance.ended and given_ms == utterance.audio_ms:
                     break
-                yield Transcript(text, covered_ms)
+                yield revealed
             await reader
-            yield Transcript(text, covered_ms, final=True)
+            yield replace(revealed, final=True)
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
@@ -141,12 +142,14 @@ class SimulatedSpeechToTextSession:
             utterance.changed.clear()
             await utterance.changed.wait()
 
-    def _revealed(self, utterance: Utterance, given_ms: float) -> str:
+    def _revealed(self, utterance: Utterance, given_ms: float) -> Transcript:
+        """What has been said in the first `given_ms` of the audio."""
         if utterance.voiced_from_ms is None:
-            return ""
+            return Transcript("", given_ms)
         voiced_ms = given_ms - utterance.voiced_from_ms
-        turn = self._script[self._turn % len(self._script)]
-        return " ".join(word.word for word in turn if word.end_ms <= voiced_ms).strip()
+        said = [word for word in self._script[self._turn % len(self._script)] if word.end_ms <= voiced_ms]
+        text = " ".join(word.word for word in said).strip()
+        return Transcript(text, given_ms, end_of_turn=said[-1].end_of_turn if said else None)
 
     async def close(self) -> None:
         """End what runs with an `EngineError`."""

@@ -31,6 +31,7 @@ from vivavoce.bench.clips import Clip, Word, load_clips
 from vivavoce.bench.crowd import Load, measure_load
 from vivavoce.bench.gates import missed_gates, parse_gates
 from vivavoce.bench.line import Line, WebLine
+from vivavoce.bench.listening import listen
 from vivavoce.bench.measure import Progress, measure, measure_side_by_side
 from vivavoce.bench.outcome import TurnOutcome
 from vivavoce.bench.plan import PAUSES_MS, Plan
@@ -56,6 +57,7 @@ __all__ = [
     "Word",
     "check_virtual",
     "latency_chart",
+    "listen",
     "load_clips",
     "measure",
     "measure_load",

@@ -65,6 +65,11 @@ def gaps(clip: Clip) -> list[Gap]:
     return inner[: (len(inner) + 1) // 2]
 
 
+def gap_after(clip: Clip, word: Word) -> Gap:
+    """The softest place near a word's end."""
+    return _gap(clip, softest(levels_dbfs(clip.audio, STEP_MS), word.end_ms)[1])
+
+
 def _gap(clip: Clip, at_ms: float) -> Gap:
     quiet_from_ms, quiet_until_ms = quiet_around(clip.audio, at_ms)
     middle_ms = (quiet_from_ms + quiet_until_ms) / 2

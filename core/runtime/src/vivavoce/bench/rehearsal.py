@@ -1,4 +1,4 @@
-"""Before a benchmark: a real model judges the clips' words, for a simulated judge to repeat at its own pace."""
+"""Before a benchmark: what real models found of the clips, for simulated engines to repeat at their own pace."""
 
 from __future__ import annotations
 
@@ -16,37 +16,47 @@ from vivavoce.definition.choice import Choice
 from vivavoce.engines import load_choice
 from vivavoce_api import Catalog, ConfigurationError, Kind, Message, PredictsEndOfTurn, SessionContext
 
-JUDGE = "simulated-judge"
+TRANSCRIBER, JUDGE = "simulated", "simulated-judge"
 
+Turn = list[dict[str, Any]]
+"""An entry of a script: words, each with `word`, `end_ms`, and what was found after it."""
+Findings = dict[tuple[str, ...], float]
+"""Probabilities, for the bare words of the beginnings of turns."""
 Key = TypeVar("Key")
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 
 
 async def rehearse(definition: AgentDefinition, script: Path, tell: Tell) -> None:
-    """Write into `script` what an agent's simulated judge has to say of it; does nothing where there is no such judge.
+    """Write into `script` what an agent's simulated speech-to-text and judge have to say of it.
 
-    What the judge's own script says of the same words is taken from there. Its `reader` is asked about the rest, one by
-    one, as it is in a conversation's first turn. Raises `VivavoceError`.
+    What the script of the one or the other says of the same words is taken from there. About the rest the judge's
+    `reader` is asked, one by one, as it is in a conversation's first turn. Raises `VivavoceError`.
     """
+    turns = read_turns(script)
+    stt: Any = definition.stt.options
+    if definition.stt.offer.name == TRANSCRIBER and stt.script is not None:
+        fill_in(turns, "end_of_turn", recorded(read_turns(stt.script), "end_of_turn"))
     judge = definition.completeness
-    if not isinstance(judge, Choice) or judge.offer.name != JUDGE:
-        return
-    options: Any = judge.options
-    turns = _turns(script)
-    known = _recorded(_turns(options.script)) | _recorded(turns)
+    if isinstance(judge, Choice) and judge.offer.name == JUDGE:
+        fill_in(turns, "over", await _judged(definition.instructions, judge.options, turns, tell))
+    write_turns(script, turns)
+
+
+async def _judged(instructions: str, options: Any, turns: Sequence[Turn], tell: Tell) -> Findings:
+    """How likely the user has finished, for each beginning of a turn."""
+    known = recorded(read_turns(options.script), "over") | recorded(turns, "over")
     texts = {
         said: " ".join(word["word"] for word in turn[: count + 1])
         for turn in turns
-        for count, said in enumerate(_beginnings(turn))
+        for count, said in enumerate(beginnings(turn))
         if said and said not in known
     }
-    if texts:
-        known |= await asked(options.reader, definition.instructions, texts, tell)
-    _fill_in(script, turns, known)
+    return known | (await asked(options.reader, instructions, texts, tell) if texts else {})
 
 
-def _turns(script: Path) -> list[list[dict[str, Any]]]:
+def read_turns(script: Path) -> list[Turn]:
+    """The turns of a script. Blocks. Raises `ConfigurationError`."""
     try:
         turns = json.loads(script.read_bytes())
         return [[{**word, "word": str(word["word"])} for word in turn] for turn in turns]
@@ -54,39 +64,49 @@ def _turns(script: Path) -> list[list[dict[str, Any]]]:
         raise ConfigurationError(f"the script {script} can't be read: {error}") from error
 
 
-def _fill_in(script: Path, turns: Sequence[Sequence[dict[str, Any]]], known: Mapping[tuple[str, ...], float]) -> None:
-    for turn in turns:
-        for word, said in zip(turn, _beginnings(turn), strict=True):
-            word["over"] = known.get(said, 0.0)
+def write_turns(script: Path, turns: Sequence[Turn]) -> None:
+    """Write a script. Blocks."""
     script.write_text(json.dumps(turns), encoding="utf-8")
 
 
-def _beginnings(turn: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def fill_in(turns: Sequence[Turn], name: str, known: Findings) -> None:
+    """Write what is known at each word; nothing where it is not known."""
+    for turn in turns:
+        for word, said in zip(turn, beginnings(turn), strict=True):
+            if not said:
+                word[name] = 0.0
+            elif said in known:
+                word[name] = known[said]
+
+
+def beginnings(turn: Turn) -> list[tuple[str, ...]]:
     """What has been said after each word, as bare words."""
     return list(accumulate((tuple(words(word["word"])) for word in turn), tuple.__add__))
 
 
-def _recorded(turns: Sequence[Sequence[Mapping[str, Any]]]) -> dict[tuple[str, ...], float]:
+def recorded(turns: Sequence[Turn], name: str) -> Findings:
+    """What stands at the words."""
     return {
-        said: float(word["over"])
+        said: float(word[name])
         for turn in turns
-        for word, said in zip(turn, _beginnings(turn), strict=True)
-        if word.get("over") is not None
+        for word, said in zip(turn, beginnings(turn), strict=True)
+        if word.get(name) is not None
     }
 
 
-def _reader(section: Mapping[str, Any]) -> Choice:
+def named(section: Mapping[str, Any], kind: Kind, place: str) -> Choice:
+    """The engine that a simulated one's section names at `place`. Raises `ConfigurationError`."""
     name = section.get("plugin")
-    entry = Catalog.installed().get(Kind.LANGUAGE_MODEL, name) if isinstance(name, str) else None
+    entry = Catalog.installed().get(kind, name) if isinstance(name, str) else None
     if entry is None:
         raise ConfigurationError(
-            "the clips' words are not in the script, and completeness.reader names no language model that is installed",
-            fix="completeness: {plugin: simulated-judge, reader: {plugin: openvino}, ...}",
+            f"the clips' words are not in the script, and {place} names no {kind.value} plugin that is installed",
+            fix=f"{place}: {{plugin: NAME, ...}}; `vivavoce plugins` lists the names",
         )
     try:
         options = entry.offer.options.model_validate({key: value for key, value in section.items() if key != "plugin"})
     except ValidationError as error:
-        raise ConfigurationError(f"completeness.reader: {error.errors()[0]['msg']}") from error
+        raise ConfigurationError(f"{place}: {error.errors()[0]['msg']}") from error
     return Choice(entry, options)
 
 
@@ -101,7 +121,7 @@ async def asked(
     def loading(engine: str, step: str, done: int, total: int | None) -> None:
         tell(f"{engine} {step}", done, total or 0)
 
-    engine = await load_choice("reader", _reader(section), loading)
+    engine = await load_choice("reader", named(section, Kind.LANGUAGE_MODEL, "completeness.reader"), loading)
     try:
         session = await engine.open_session(SessionContext("rehearsal"))
         if not isinstance(session, PredictsEndOfTurn):

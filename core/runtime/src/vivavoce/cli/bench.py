@@ -195,10 +195,13 @@ def _plan(
 
 
 async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int]) -> list[Report]:
-    from vivavoce.bench import WebLine, measure_load, measure_side_by_side
+    from vivavoce.bench import WebLine, listen, measure_load, measure_side_by_side
 
     with _Bar() as bar, tempfile.TemporaryDirectory() as folder:
         script = plan.write_script(Path(folder) / "script.json")
+        for target in targets:
+            if target.definition is not None:
+                await listen(target.definition, plan.clips, script, bar.rehearsal(target.label))
         async with AsyncExitStack() as stack:
             servers = {t.label: await _open(stack, t, script, max(sessions, default=1), bar) for t in targets}
             lines = {label: WebLine(server.url) for label, server in servers.items()}
@@ -212,7 +215,7 @@ async def _measure(targets: Sequence[Target], plan: Plan, sessions: Sequence[int
 
 
 def _measure_virtually(targets: Sequence[Target], plan: Plan) -> list[Report]:
-    from vivavoce.bench import check_virtual, rehearse, run_virtually
+    from vivavoce.bench import check_virtual, listen, rehearse, run_virtually
 
     for target in targets:
         check_virtual(_definition(target))
@@ -220,6 +223,7 @@ def _measure_virtually(targets: Sequence[Target], plan: Plan) -> list[Report]:
         scripts = {t.label: plan.write_script(Path(folder) / f"{number}.json") for number, t in enumerate(targets)}
         for target in targets:  # by real models, in real time
             script = scripts[target.label]
+            asyncio.run(listen(_definition(target), plan.clips, script, bar.rehearsal(target.label)))
             asyncio.run(rehearse(_definition(target), script, bar.rehearsal(target.label)))
         reports = run_virtually(_measure_here(targets, scripts, plan, bar))
     for target in targets:
