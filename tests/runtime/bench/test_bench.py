@@ -87,8 +87,9 @@ def test_a_server_that_knows_only_the_three_messages_is_measured(make_clip: Make
 @pytest.mark.slow
 def test_a_crowd_is_held_and_its_cost_known(make_clip: MakeClip, tmp_path: Path) -> None:
     plan = Plan([make_clip(words=2)], turns=0, pauses_ms=(), barge_ins=0)
-    agent = tmp_path / "agent.yaml"  # whose judge need not know these words
-    agent.write_text(yaml.safe_dump(yaml.safe_load(AGENT.read_text()) | {"completeness": None}))
+    agent = tmp_path / "agent.yaml"  # which has nothing recorded
+    changes = {"completeness": None, "stt": {"plugin": "simulated", "pass_ms": 30}}
+    agent.write_text(yaml.safe_dump(yaml.safe_load(AGENT.read_text()) | changes))
 
     async def run() -> None:
         async with served(agent, script=plan.write_script(tmp_path / "script.json"), max_sessions=2) as server:
