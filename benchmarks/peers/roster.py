@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.peers.options import LIVEKIT, PIPECAT, WHISPER_COMPUTE_TYPE
 
+UNRECORDED = {"plugin": "simulated", "pass_ms": 30, "partial_every_ms": 150}
+"""Speech-to-text as in `agents/simulated.yaml`, but nothing of what a transcriber found in the clips' sound."""
 VIVAVOCE: dict[str, dict[str, Any]] = {
     "eager": {"turn": {"style": "eager"}},
     "balanced": {"turn": {"style": "balanced"}},
@@ -14,9 +16,19 @@ VIVAVOCE: dict[str, dict[str, Any]] = {
     # The model that judges the words runs on this machine, in the time that it takes there.
     "live": {"turn": {"style": "eager"}, "completeness": {"plugin": "openvino", "model": "qwen2.5-coder-1.5b"}},
     # As the peers do it, no language model judges whether the words are complete.
-    "sound": {"turn": {"style": "balanced"}, "completeness": None, "turn_detector": {"plugin": "smart-turn"}},
+    "sound": {
+        "stt": UNRECORDED,
+        "turn": {"style": "balanced"},
+        "completeness": None,
+        "turn_detector": {"plugin": "smart-turn"},
+    },
     # As the peers' variants of that name: nothing but silence decides.
-    "vad": {"turn": {"style": "eager", "max_silence_ms": 300}, "completeness": None, "turn_detector": None},
+    "vad": {
+        "stt": UNRECORDED,
+        "turn": {"style": "eager", "max_silence_ms": 300},
+        "completeness": None,
+        "turn_detector": None,
+    },
 }
 
 

@@ -83,12 +83,7 @@ STYLES = (
 BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 300, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
-CURVES = (
-    "text",
-    "text, large, with a head",
-    "both, prosody, large, with a head",
-    "text, transcriber, large, with a head",
-)
+CURVES = ("text", "text, large, with a head", "both, prosody, large, with a head")
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
 OTHER_READERS = {
     "large, as user": "text_as_user",

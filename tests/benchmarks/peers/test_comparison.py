@@ -9,7 +9,7 @@ import yaml
 
 from benchmarks.peers.comparison import as_json, load_table, markdown, turns_table
 from benchmarks.peers.environment import requirements
-from benchmarks.peers.roster import CONTENDERS, Contender, chosen
+from benchmarks.peers.roster import CONTENDERS, UNRECORDED, Contender, chosen
 from benchmarks.peers.serving import write_changed, write_replying
 from vivavoce.bench import Load, Report, TurnOutcome
 from vivavoce.bench.plan import Purpose
@@ -100,3 +100,8 @@ def test_a_reply_is_all_that_changes_in_the_agent_of_all(tmp_path: Path) -> None
     assert replying["llm"].pop("reply") == "Yes."
     del original["llm"]["reply"]
     assert_moved(replying, original)
+
+
+def test_who_hears_nothing_but_silence_has_the_same_speech_to_text_without_what_was_recorded() -> None:
+    stt = yaml.safe_load(AGENT.read_text())["stt"]
+    assert {key: value for key, value in stt.items() if key not in ("script", "transcriber")} == UNRECORDED

@@ -24,6 +24,7 @@ SPECIAL = {
     ".": 900,
     "?": 901,
     "!": 902,
+    "\N{REPLACEMENT CHARACTER}": 903,
 }
 MARKS = {number: name for name, number in SPECIAL.items()}
 VOCABULARY = 1006
@@ -66,7 +67,7 @@ class StubModel:
     def decoder(self, **options: Any) -> Decoder:
         tokenizer = SimpleNamespace(
             token_to_id=SPECIAL.get,
-            id_to_token=lambda token: MARKS.get(token, str(token)),
+            encode=lambda text, add_special_tokens: SimpleNamespace(ids=[SPECIAL[text]] if text in SPECIAL else [1, 2]),
             decode=lambda tokens, skip_special_tokens: " ".join(MARKS.get(token, str(token)) for token in tokens),
         )
         mel = SimpleNamespace(model=self, hf_tokenizer=tokenizer, feature_extractor=stub_mel)
@@ -298,3 +299,29 @@ def test_a_check_of_the_words_leaves_what_was_found_of_their_end() -> None:
     decoded = model.decoder(decoding="checked").decode(pcm(sound(2)))
     assert (decoded.text, decoded.end_of_turn) == ("3 4", pytest.approx(0.25))
     assert model.told_odds == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_told"),
+    [
+        ({}, True),
+        ({"language": "de"}, False),
+        ({"language": "auto"}, False),  # and German is heard
+        ({"language": "de", "end_of_turn": "always"}, True),
+        ({"end_of_turn": "never"}, False),
+    ],
+)
+def test_where_a_sentence_ends_is_told_in_english_or_as_asked(options: dict[str, Any], is_told: bool) -> None:
+    model = StubModel([answer(1, 2)])
+    assert (model.decoder(**options).decode(pcm(sound(2))).end_of_turn is not None) == is_told
+    assert model.told_odds == [is_told]
+
+
+def test_a_model_of_english_alone_tells_where_a_sentence_ends() -> None:
+    model = StubModel([answer(1, 2)], is_multilingual=False)
+    assert model.decoder().decode(pcm(sound(2))).end_of_turn is not None
+
+
+def test_half_a_letter_at_the_end_is_a_word() -> None:
+    model = StubModel([answer(1, 903, 900, odds={2: {900: 1.0, END: 3.0}})])
+    assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.25)

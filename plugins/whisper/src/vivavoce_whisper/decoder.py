@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from faster_whisper import WhisperModel
 
-    from vivavoce_whisper.options import Decoding
+    from vivavoce_whisper.options import Decoding, EndOfTurn
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -46,7 +46,10 @@ DOUBT_BELOW = -0.25
 sentence has -0.26 to -0.34, and of the 45 others' one is below (-0.06 to -0.27), as are 6 of 60 synthetic utterances
 in noisy rooms."""
 
-FULL_STOPS = (".", "?", "!")
+FULL_STOPS = ".?!。？！"
+
+HALF_A_LETTER = "\N{REPLACEMENT CHARACTER}"
+"""What a token is decoded to that has but some bytes of a letter."""
 
 MEL_HOP_SAMPLES = 160
 
@@ -103,17 +106,25 @@ class Decoder:
     """A loaded Whisper model. Blocking; several threads may call it, each call uses one replica of the model."""
 
     def __init__(
-        self, model: WhisperModel, *, language: str = "en", short_window: bool = True, decoding: Decoding = "quick"
+        self,
+        model: WhisperModel,
+        *,
+        language: str = "en",
+        short_window: bool = True,
+        decoding: Decoding = "quick",
+        end_of_turn: EndOfTurn = "english",
     ) -> None:
-        """`language` is a code that the model knows, or `auto`."""
+        """`language` is a code that the model knows, or `auto`; `end_of_turn` says when to tell that."""
         self._whisper = model
         self._model = model.model
         self._language = language
         self._short_window = short_window
         self._manner = CAREFUL if decoding == "careful" else QUICK
         self._checks = decoding == "checked"
+        self._tells_end = end_of_turn
         self._end_of_text = self._token("<|endoftext|>")
-        self._full_stops = [self._token(mark) for mark in FULL_STOPS]
+        spelt = [model.hf_tokenizer.encode(mark, add_special_tokens=False).ids for mark in FULL_STOPS]
+        self._full_stops = [ids[0] for ids in spelt if len(ids) == 1]
 
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True, *, draft: bool = False) -> Decoded:
         """Transcribe PCM16 mono at 16 kHz, of any length.
@@ -170,6 +181,7 @@ class Decoder:
         if not is_wanted():
             raise AbandonedError
         prompt = self._prompt(encoded, manner)
+        tells_end = manner is QUICK and self._is_to_tell_end(prompt)
         max_tokens = min(max_tokens, MAX_TOKENS)
         result = self._model.generate(
             encoded,
@@ -178,13 +190,18 @@ class Decoder:
             max_length=2 * max_tokens,  # CTranslate2 writes half of it at most, as Whisper does
             return_scores=True,
             return_no_speech_prob=True,
-            return_logits_vocab=manner is QUICK,
+            return_logits_vocab=tells_end,
         )[0]
         written = result.sequences_ids[0]
         cut_off = len(written) >= max_tokens
         tokens = [token for token in written if token < self._end_of_text]
-        end_of_turn = None if manner is not QUICK or cut_off else self._full_stop(tokens, result.logits[0])
+        end_of_turn = self._full_stop(tokens, result.logits[0]) if tells_end and not cut_off else None
         return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off, end_of_turn)
+
+    def _is_to_tell_end(self, prompt: Sequence[int]) -> bool:
+        if self._tells_end == "english":
+            return not self._model.is_multilingual or self._token("<|en|>") in prompt
+        return self._tells_end == "always"
 
     def _full_stop(self, tokens: Sequence[int], logits: Sequence[ctranslate2.StorageView]) -> float:
         """The probability of a full stop, a question or an exclamation mark after the last word.
@@ -203,7 +220,8 @@ class Decoder:
         return float(odds[self._full_stops].sum() / odds.sum())
 
     def _is_word(self, token: int) -> bool:
-        return any(letter.isalnum() for letter in self._whisper.hf_tokenizer.id_to_token(token))
+        text = self._whisper.hf_tokenizer.decode([token], skip_special_tokens=True)
+        return any(letter.isalnum() or letter == HALF_A_LETTER for letter in text)
 
     def _features(self, audio: np.ndarray, window_s: float, manner: Manner) -> object:
         """The mel spectrogram of the audio, padded with silence up to the window's end.

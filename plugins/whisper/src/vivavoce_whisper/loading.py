@@ -35,6 +35,7 @@ def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
             language=options.language,
             short_window=options.encoder_window == "short",
             decoding=options.decoding,
+            end_of_turn=options.end_of_turn,
         )
         progress("warming Whisper")
         _warm(decoder)

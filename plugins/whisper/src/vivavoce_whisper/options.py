@@ -9,6 +9,7 @@ from pydantic import Field
 from vivavoce_api import Options
 
 Decoding = Literal["quick", "checked", "careful"]
+EndOfTurn = Literal["english", "always", "never"]
 
 
 class WhisperOptions(Options):
@@ -46,3 +47,8 @@ class WhisperOptions(Options):
     """`quick`: the likeliest token at each step; `checked`: the same, and once more in the full window, with timestamps
     as faster-whisper does, where the words are unsure; that pass takes three times as long on the CPU. `careful`: five
     beams and timestamps each time, in the short window; a pass takes about two thirds longer on the CPU."""
+
+    end_of_turn: EndOfTurn = "english"
+    """Whether each transcript says how likely the turn is over, by Whisper's odds of a full stop after the last word:
+    the agent then takes fewer pauses for the end, or answers sooner. `english`: where English is spoken, for that is
+    what it was measured with; `always`; `never`. Nothing is said with `decoding: careful`."""
