@@ -103,8 +103,9 @@ Shares = dict[str, float]
 SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
 HEARD_SHARES: Shares = {"eager": 0.07, "balanced": 0.0255, "patient": 0.002}
+UNREAD_SHARES: Shares = {"eager": 0.08, "balanced": 0.03, "patient": 0.004}
 """The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
-prosody beside another; HEARD, the words beside a transcriber."""
+prosody beside another; HEARD, the words beside a transcriber; UNREAD, a transcriber where nobody reads the words."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,9 @@ KNOWN = {
     "text": Known(("text",), SMART_TURN, SHARES),
     "both, prosody": Known(("audio", "text"), PROSODY, SURER_SHARES),
     "audio, prosody": Known(("audio",), PROSODY, SHARES),
-    "transcriber": Known(("transcriber",), SMART_TURN, SHARES),
+    "transcriber": Known(("transcriber",), SMART_TURN, UNREAD_SHARES),
     "text, transcriber": Known(("text", "transcriber"), SMART_TURN, HEARD_SHARES),
-    "audio, transcriber": Known(("audio", "transcriber"), SMART_TURN, SHARES),
+    "audio, transcriber": Known(("audio", "transcriber"), SMART_TURN, UNREAD_SHARES),
     "both, transcriber": Known(("audio", "text", "transcriber"), SMART_TURN, HEARD_SHARES),
     "audio, prosody, transcriber": Known(("audio", "transcriber"), PROSODY, SURER_SHARES),
     "both, prosody, transcriber": Known(("audio", "text", "transcriber"), PROSODY, SURER_SHARES),

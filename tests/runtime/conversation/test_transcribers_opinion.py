@@ -73,6 +73,21 @@ def test_a_detector_that_has_nothing_to_add_is_not_asked(stage, answered):
     assert stage.detector.looks == 1
 
 
+def test_a_detector_is_not_asked_while_an_opinion_is_on_its_way(stage, answered):
+    stage.stt.partial_every_ms, stage.stt.pass_ms = 300, 290
+    answered(0.4, 0.4, 0.4, 0.9)
+    assert stage.detector.looks == 0, "the transcript comes later than it would have been asked"
+    stage.stt.partial_every_ms = 10_000
+    answered(0.9)
+    assert stage.detector.looks == 1, "nothing told that an opinion would come"
+
+
+def test_a_detector_is_asked_where_the_opinion_stayed_away(stage, answered):
+    stage.stt.partial_every_ms = 300
+    answered(0.4, 0.4, 0.4, None)
+    assert stage.detector.looks == 1
+
+
 def test_a_detector_with_other_fits_is_asked_and_heeded(stage, answered):
     unheard = TurnFit(0.0, 1.0, 0.0, eager=2.0, balanced=2.0, patient=2.0)
     heard = TurnFit(0.0, 1.0, 0.0, eager=2.0, balanced=2.0, patient=2.0, transcriber=1.0)

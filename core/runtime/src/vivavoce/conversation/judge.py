@@ -53,6 +53,7 @@ class Judge:
         self._pauses_ms = pauses_ms
         self._looked = False
         self._audio: float | None = None
+        self._hears_ends = False
         self._heard: list[str] | None = None
         self._transcriber: float | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -83,7 +84,7 @@ class Judge:
         if self._looking is not None:
             self._looking.cancel()
         self._looked = False
-        self._looking = self._audio = self._transcriber = self._said = None
+        self._looking = self._audio = self._heard = self._transcriber = self._said = None
 
     def look(self, group: asyncio.TaskGroup, silence_ms: float, turn: Callable[[], AudioChunk]) -> None:
         """Ask the turn detector, once the silence is long enough."""
@@ -97,6 +98,7 @@ class Judge:
         `covers_all`: nothing voiced is missing in it. Else it is asked only if the model has nothing else to read.
         """
         text, said = transcript.text, words(transcript.text)
+        self._hears_ends = self._hears_ends or transcript.end_of_turn is not None
         if covers_all and (self._transcriber is None or self._heard != said):  # the longer a silence, the surer it is
             self._heard, self._transcriber = said, transcript.end_of_turn
         if self._completeness is None:
@@ -126,9 +128,10 @@ class Judge:
 
     @property
     def _sound_counts(self) -> bool:
-        """Whether the turn detector has something to add to what is known."""
-        if self._completeness is None and self._transcriber is not None and self._fits.beside_transcriber is not None:
-            return self._fits.beside_transcriber.audio != 0
+        """Whether the turn detector has something to add to what is known, or will be, as it was before in this turn."""
+        is_heard = self._hears_ends if self._heard is None else self._transcriber is not None
+        if is_heard and self._completeness is None and self._fits.beside_transcriber is not None:
+            return self._detector is not None and self._fits.beside_transcriber.audio != 0
         return self._detector is not None
 
     async def _ask_detector(self, detector: TurnDetectorSession, turn: AudioChunk) -> None:

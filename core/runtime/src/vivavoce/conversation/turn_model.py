@@ -28,7 +28,7 @@ STRETCH = (0.9, 2.0)
 
 WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.3, balanced=2.2, patient=4.85)
 TRANSCRIBER_ALONE = TurnFit(
-    intercept=-0.665, audio=0.0, text=0.0, eager=2.4, balanced=2.35, patient=4.55, transcriber=0.934
+    intercept=-0.665, audio=0.0, text=0.0, eager=2.65, balanced=2.55, patient=4.8, transcriber=0.934
 )
 WORDS_AND_TRANSCRIBER = TurnFit(
     intercept=0.464, audio=0.0, text=0.812, eager=1.7, balanced=2.65, patient=5.5, transcriber=0.565
