@@ -128,7 +128,7 @@ class Judge:
 
     @property
     def _sound_counts(self) -> bool:
-        """Whether the turn detector has something to add to what is known, or will be, as it was before in this turn."""
+        """Whether the turn detector has something to add to what is known, or will be, as it was in this turn."""
         is_heard = self._hears_ends if self._heard is None else self._transcriber is not None
         if is_heard and self._completeness is None and self._fits.beside_transcriber is not None:
             return self._detector is not None and self._fits.beside_transcriber.audio != 0
