@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.record_transcriber agents/simulated.yaml tests/data/speech
 
-Takes two minutes. Each word gets `end_of_turn`: how likely the turn is over after it. The numbers are a real model's,
-of real sound; what a simulated transcriber simulates is the time that they take.
+Takes two minutes. Each word gets `end_of_turn`: how likely the turn is over after it, null where nothing is found. The
+numbers are a real model's, of real sound; what a simulated transcriber simulates is the time that they take.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ def main() -> None:
     script = json.loads(options.script.read_text())
     clips = load_clips(Path(sys.argv[2]), options.script)
     places = [(number, count) for number, clip in enumerate(clips) for count in range(1, len(clip.words) + 1)]
-    for (number, count), over in asyncio.run(heard_after(options.transcriber, clips, places, tell)).items():
-        script[number][count - 1]["end_of_turn"] = over
+    heard = asyncio.run(heard_after(options.transcriber, clips, places, tell))
+    for number, count in places:
+        script[number][count - 1]["end_of_turn"] = heard.get((number, count))
     save(options.script, script)
 
 

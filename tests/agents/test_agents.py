@@ -102,5 +102,5 @@ def test_the_simulated_script_says_the_clips(load_or_skip):
         ends = [word["end_ms"] for word in turn]
         assert ends == sorted(ends)
         assert 0 < ends[0] < ends[-1] < 8_000
-        assert all("over" in word for word in turn)
-        assert all("end_of_turn" in word for word in turn[1:]), "of a first word alone Whisper may make nothing"
+        assert all("over" in word and "end_of_turn" in word for word in turn)
+        assert turn[-1]["end_of_turn"] > 0.5

@@ -78,6 +78,17 @@ def test_what_the_script_says_stands_and_the_rest_is_heard(tmp_path: Path, make_
     assert paused == whole, "the words are the same, wherever there is a pause"
 
 
+def test_nobody_listens_again_where_nothing_was_found(tmp_path: Path, make_clip) -> None:
+    known = tmp_path / "known.json"
+    words = [{"word": f"word{n}", "end_ms": n, "end_of_turn": p} for n, p in enumerate((None, 0.2, 0.9))]
+    known.write_text(json.dumps([words]))
+    script = Plan([make_clip(words=3)], pauses_ms=()).write_script(tmp_path / "script.json")
+    definition = agent(tmp_path, {"script": str(known), "transcriber": {"plugin": "nobody"}})
+    asyncio.run(listen(definition, [make_clip(words=3)], script, quiet))
+    asyncio.run(rehearse(definition, script, quiet))
+    assert found_in(script) == [[None, 0.2, 0.9]]
+
+
 def test_what_is_recorded_needs_no_transcriber(tmp_path: Path, make_clip) -> None:
     known = tmp_path / "known.json"
     known.write_text(json.dumps([[{"word": "word0", "end_ms": 1, "end_of_turn": 0.9}]]))

@@ -41,23 +41,25 @@ Place = tuple[int, int]
 async def listen(definition: AgentDefinition, clips: Sequence[Clip], script: Path, tell: Tell) -> None:
     """Write into `script` what the `transcriber` of an agent's simulated speech-to-text finds in the clips' sound.
 
-    What the script of its own says of the same words stands. Raises `VivavoceError`.
+    What the script of its own says of the same words stands, also that nothing was found (null). Raises
+    `VivavoceError`.
     """
     options: Any = definition.stt.options
     if definition.stt.offer.name != TRANSCRIBER or not options.transcriber:
         return
-    known = recorded(read_turns(options.script), "end_of_turn") if options.script is not None else {}
-    turns = read_turns(script)
+    kept = read_turns(options.script) if options.script is not None else []
+    asked = {said for turn in kept for word, said in zip(turn, beginnings(turn), strict=True) if "end_of_turn" in word}
     places = {
         said: (number, count)
         for number, clip in enumerate(clips)
         for count, said in enumerate(beginnings(_turn(clip)), start=1)
-        if said and said not in known
+        if said and said not in asked
     }
     if places:
         heard = await heard_after(options.transcriber, clips, list(places.values()), tell)
         found: Findings = {said: heard[place] for said, place in places.items() if place in heard}
-        fill_in(turns, "end_of_turn", known | found)
+        turns = read_turns(script)
+        fill_in(turns, "end_of_turn", recorded(kept, "end_of_turn") | found)
         write_turns(script, turns)
 
 
