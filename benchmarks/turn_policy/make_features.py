@@ -1,4 +1,4 @@
-"""Run the models: `features.csv` to fit on, `clips.csv` and `reader.csv` to judge by. Takes some twenty minutes.
+"""Run the models: `features.csv` to fit on, `clips.csv` and `reader.csv` to judge by. Takes some half an hour.
 
     python benchmarks/turn_policy/make_features.py --piper-python VENV/bin/python --reader FOLDER
 

@@ -85,6 +85,7 @@ async def heard_after(
             found = [over for over in [await _end_of_turn(session, sound) for sound in sounds] if over is not None]
             if found:
                 heard[number, count] = round(median(found), 4)
+        await session.close()
         tell("the transcriber listens to the clips", len(places), len(places))
         return heard
     finally:

@@ -99,7 +99,8 @@ class Judge:
         """
         text, said = transcript.text, words(transcript.text)
         self._hears_ends = self._hears_ends or transcript.end_of_turn is not None
-        if covers_all and (self._transcriber is None or self._heard != said):  # the longer a silence, the surer it is
+        # Of the same words the first opinion stands: in a longer silence any cut sounds more like an end.
+        if covers_all and (self._transcriber is None or self._heard != said):
             self._heard, self._transcriber = said, transcript.end_of_turn
         if self._completeness is None:
             return
@@ -121,7 +122,7 @@ class Judge:
 
     @property
     def _is_pending(self) -> bool:
-        """Whether the surest of this agent's signals is still to come: the words, or without them the sound."""
+        """Whether the surest of this agent's signals is still to come: the words, or else the sound where it counts."""
         if self._completeness is not None:
             return self._said is None or self.is_reading
         return self._sound_counts and (not self._looked or _is_running(self._looking))
