@@ -19,11 +19,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from dialogues import SpokenLine, spoken_lines
 from numpy.typing import NDArray
 from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room, trimmed
+from spoken import cuts, faded, through_microphone, varied
 from torch import nn
 from vivavoce_prosody.features import CHANNELS, SAMPLES, features
 from vivavoce_prosody.network import STRIDES, WEIGHTS_FILE
@@ -31,13 +31,12 @@ from vivavoce_prosody.plugin import SHOWN_SILENCE_MS
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parents[1] / "plugins" / "prosody" / "src" / "vivavoce_prosody" / WEIGHTS_FILE
-CUTS, STEP = 3, RATE_HZ // 100
-QUIET_DB, LONGEST_GAP_MS = -32.0, 150
+CUTS = 3
 WIDTH, KERNEL, HIDDEN, DROPOUT = 48, 5, 32, 0.3
 EPOCHS, BATCH, RATE = 5, 256, 4e-3
 HELD_OUT = 10
-TILT, TILTED = 0.55, 0.6
-"""Some microphones favour low or high frequencies: up to which coefficient of a first-order filter, and how many do."""
+TILT = 0.55
+"""Up to which coefficient of a first-order filter some microphones favour low or high frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,60 +88,23 @@ def examples_of(task: tuple[SpokenLine, Draw]) -> list[Example]:
     """The end of a line, and cuts within it."""
     line, draw = task
     rng = np.random.default_rng(zlib.crc32(f"{line.name} {draw}".encode()))
-    pitch = np.clip(np.exp(rng.normal(0, draw.pitch_spread)), *draw.pitches)
-    speech = trimmed(soxr.resample(line.sound, RATE_HZ, RATE_HZ * pitch, quality="LQ").astype(np.float32), -40)
-    if len(speech) < 0.6 * RATE_HZ or np.abs(speech).max() < 0.02:
+    speech = varied(line.sound, draw.pitch_spread, draw.pitches, rng)
+    if speech is None:
         return []
     moments = [(True, trimmed(speech, -rng.uniform(24, 40)))]
-    moments += [(False, speech[:cut]) for cut in cuts(speech, rng)]
+    moments += [(False, speech[:cut]) for cut in cuts(speech, CUTS, rng)]
     return [
         Example(line.name, over, features(in_some_room(faded(sound, rng), draw.tilt, rng)).astype(np.float16))
         for over, sound in moments
     ]
 
 
-def cuts(speech: Sound, rng: np.random.Generator) -> list[int]:
-    """Samples after which nothing is said for a moment: the softest places near random ones, before short gaps."""
-    level = 10 * np.log10(np.mean(speech[: len(speech) // STEP * STEP].reshape(-1, STEP) ** 2, axis=1) + 1e-12)
-    smooth, quiet = np.convolve(level, np.ones(3) / 3, "same"), level < level.max() + QUIET_DB
-    found: list[int] = []
-    for _ in range(3 * CUTS if len(level) >= 60 else 0):
-        near = int(rng.integers(30, len(level) - 15))
-        first = max(20, near - 12)
-        softest = first + int(smooth[first : min(len(level) - 12, near + 12)].argmin())
-        before, after = run_of(quiet, softest)
-        place = before if (after - before) * 10 >= 30 else softest
-        if (after - before) * 10 <= LONGEST_GAP_MS and all(abs(place - other) > 15 for other in found):
-            found.append(place)
-        if len(found) == CUTS:
-            break
-    return [place * STEP for place in found]
-
-
-def run_of(flags: NDArray[np.bool_], place: int) -> tuple[int, int]:
-    """First and one past the last of the flags around `place` that are set; both `place` where it is not."""
-    before = after = place
-    while before > 0 and flags[before - 1]:
-        before -= 1
-    while after < len(flags) and flags[after]:
-        after += 1
-    return before, after
-
-
-def faded(speech: Sound, rng: np.random.Generator) -> Sound:
-    """Softly cut off: how abruptly shall tell nothing."""
-    fade = min(len(speech), int(rng.uniform(0.003, 0.04) * RATE_HZ))
-    return np.concatenate([speech[: len(speech) - fade], speech[len(speech) - fade :] * np.linspace(1, 0, fade)])
-
-
 def in_some_room(speech: Sound, tilt: float, rng: np.random.Generator) -> Sound:
     """The last two seconds, through a microphone, in a room, up to about 60 ms after the voice."""
     shown_ms = max(0.0, SHOWN_SILENCE_MS + rng.normal(0, 12))
     end = int((BEFORE_MS + shown_ms) * RATE_HZ / 1000)
-    heard = speech[-SAMPLES:]
-    if rng.random() < TILTED:
-        heard = heard - rng.uniform(-tilt, tilt) * np.concatenate([heard[:1] * 0, heard[:-1]])
-    return recorded(heard.astype(np.float32), some_room(rng))[: end + len(heard)]
+    heard = through_microphone(speech[-SAMPLES:], tilt, rng)
+    return recorded(heard, some_room(rng))[: end + len(heard)]
 
 
 class Net(nn.Module):

@@ -48,6 +48,11 @@ def recorded(speech: Sound, room: Room) -> Sound:
     return np.clip(wet * gain + noise, -1, 1).astype(np.float32)
 
 
+def to_pcm(sound: Sound) -> bytes:
+    """Samples of 16 bits, little-endian."""
+    return (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
+
+
 def trimmed(sound: Sound, silent_db: float = SILENT_DBFS) -> Sound:
     """Without what is so far below its loudest 10 ms, at both ends."""
     size = RATE_HZ // 100

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from vivavoce_whisper import decoder as decoder_module
 from vivavoce_whisper.decoder import AbandonedError, Decoder, loop_start, settling_cut
+from vivavoce_whisper.ending import EndingHead, head_of
 from vivavoce_whisper.pauses import quietest_cut
 
 END = 1000
@@ -21,13 +22,9 @@ SPECIAL = {
     "<|de|>": 1003,
     "<|transcribe|>": 1004,
     "<|notimestamps|>": 1005,
-    ".": 900,
-    "?": 901,
-    "!": 902,
-    "\N{REPLACEMENT CHARACTER}": 903,
 }
-MARKS = {number: name for name, number in SPECIAL.items()}
-VOCABULARY = 1006
+SIZE = 2
+"""Of the encoder's states."""
 
 
 def sound(duration_s: float, level: float = 0.1) -> np.ndarray:
@@ -48,27 +45,28 @@ class StubModel:
     prompts: list[list[int]] = field(default_factory=list)
     max_lengths: list[int] = field(default_factory=list)
     beams: list[int] = field(default_factory=list)
-    told_odds: list[bool] = field(default_factory=list)
+    loud: range = range(0)
 
-    def encode(self, features: Any) -> str:
+    def encode(self, features: Any) -> ctranslate2.StorageView:
+        """States are 0, but for those in `loud`, whose first number is 1."""
         self.windows_s.append(features.shape[2] / 100)
-        return "encoded"
+        states = np.zeros((1, features.shape[2] // 2, SIZE), np.float32)
+        states[0, list(self.loud), 0] = 1
+        return ctranslate2.StorageView.from_array(states)
 
-    def generate(self, encoded: str, prompts: list[list[int]], **options: Any) -> list[SimpleNamespace]:
+    def generate(self, encoded: object, prompts: list[list[int]], **options: Any) -> list[SimpleNamespace]:
         self.prompts += prompts
         self.max_lengths.append(options["max_length"])
         self.beams.append(options["beam_size"])
-        self.told_odds.append(options["return_logits_vocab"])
         return [self.answers.pop(0)]
 
-    def detect_language(self, encoded: str) -> list[list[tuple[str, float]]]:
+    def detect_language(self, encoded: object) -> list[list[tuple[str, float]]]:
         return [[("<|de|>", 0.9), ("<|en|>", 0.1)]]
 
     def decoder(self, **options: Any) -> Decoder:
         tokenizer = SimpleNamespace(
             token_to_id=SPECIAL.get,
-            encode=lambda text, add_special_tokens: SimpleNamespace(ids=[SPECIAL[text]] if text in SPECIAL else [1, 2]),
-            decode=lambda tokens, skip_special_tokens: " ".join(MARKS.get(token, str(token)) for token in tokens),
+            decode=lambda tokens, skip_special_tokens: " ".join(str(token) for token in tokens),
         )
         mel = SimpleNamespace(model=self, hf_tokenizer=tokenizer, feature_extractor=stub_mel)
         return Decoder(mel, **options)  # type: ignore[arg-type]
@@ -78,20 +76,8 @@ def stub_mel(audio: np.ndarray, padding: int) -> np.ndarray:
     return np.zeros((80, len(audio) // 160), np.float32)
 
 
-Odds = dict[int, dict[int, float]]
-
-
-def answer(
-    *tokens: int, no_speech: float = 0.01, log_probability: float = -0.2, odds: Odds | None = None
-) -> SimpleNamespace:
-    """`odds`: at each step, those of some tokens; the others have next to none."""
-    logits = np.full((len(tokens) + 1, VOCABULARY), -30, np.float32)
-    for step, known in (odds or {}).items():
-        logits[step, list(known)] = np.log(list(known.values()))
-    steps = [ctranslate2.StorageView.from_array(row) for row in logits]
-    return SimpleNamespace(
-        sequences_ids=[list(tokens)], no_speech_prob=no_speech, scores=[log_probability], logits=[steps]
-    )
+def answer(*tokens: int, no_speech: float = 0.01, log_probability: float = -0.2) -> SimpleNamespace:
+    return SimpleNamespace(sequences_ids=[list(tokens)], no_speech_prob=no_speech, scores=[log_probability])
 
 
 @pytest.mark.parametrize(("duration_s", "window_s"), [(0.5, 12), (8, 12), (9.5, 12.5), (15, 18)])
@@ -263,42 +249,61 @@ def test_limits_fit_the_encoder() -> None:
     assert decoder_module.SETTLE_AT_LATEST_S + decoder_module.SILENCE_AFTER_S <= decoder_module.FULL_WINDOW_S
 
 
-def test_a_turn_may_be_over_where_a_full_stop_is_likely_after_the_last_word() -> None:
-    odds = {2: {900: 3.0, 901: 1.0, 902: 2.0, 7: 1.0, END: 3.0}}
-    for tokens in [(1, 2), (1, 2, 900), (1, 2, 902, 900)]:
-        model = StubModel([answer(*tokens, odds=odds)])
-        assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.6)
+HEAD = EndingHead(np.array([4, 0, -2, 0], np.float32), bias=-1.0)
 
 
 @pytest.mark.parametrize(
-    ("given", "options"),
+    ("loud", "log_odds"),
     [
-        ([answer(1, 2, 3, 4, 1, 2, 3, 4)] * 2, {}),
-        ([answer(*range(28)), answer(*range(52))], {}),
-        ([answer(1, 2)], {"decoding": "careful"}),
-        ([answer(1, 2, no_speech=0.9, log_probability=-0.9)], {}),
-        ([answer()], {}),
+        (range(97, 100), 3),  # the newest 60 ms of 2 s
+        (range(92, 97), -3),
+        (range(92, 100), 1),
+        (range(92), -1),
+        (range(100, 600), -1),  # padding
     ],
-    ids=["circles", "cut off", "careful", "silence", "no words"],
 )
-def test_where_a_sentence_ends_is_not_known_without_words_and_in_other_manners(
-    given: list[SimpleNamespace], options: dict[str, Any]
+def test_how_likely_the_turn_is_over_is_read_from_the_last_states(loud: range, log_odds: float) -> None:
+    decoded = StubModel([answer(1, 2)], loud=loud).decoder(head=HEAD).decode(pcm(sound(2)))
+    assert decoded.end_of_turn == pytest.approx(1 / (1 + np.exp(-log_odds)))
+
+
+def test_it_is_read_at_the_end_of_what_is_not_settled() -> None:
+    audio = np.concatenate([sound(6), sound(0.6, 0.001), sound(4)])
+    model = StubModel([answer(1), answer(2)])
+    settled = settling_cut(audio)
+    end = round((len(audio) - settled) / 320)
+    model.loud = range(end - 3, end)
+    assert model.decoder(head=HEAD).decode(pcm(audio)).end_of_turn == pytest.approx(1 / (1 + np.exp(-3)))
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "duration_s"),
+    [
+        ([answer(1, 2)], {"decoding": "careful"}, 2),
+        ([answer(1, 2, no_speech=0.9, log_probability=-0.9)], {}, 2),
+        ([answer()], {}, 2),
+        ([answer(1)], {}, 0.15),
+        ([answer(1)], {"head": None}, 2),
+    ],
+    ids=["careful", "silence", "no words", "short", "another model"],
+)
+def test_nothing_is_told_without_words_and_of_little_sound(
+    given: list[SimpleNamespace], options: dict[str, Any], duration_s: float
 ) -> None:
-    assert StubModel(given).decoder(**options).decode(pcm(sound(2))).end_of_turn is None
+    assert StubModel(given).decoder(**{"head": HEAD} | options).decode(pcm(sound(duration_s))).end_of_turn is None
 
 
-def test_of_two_decodes_the_one_that_is_told_says_where_the_sentence_ends() -> None:
-    circles = answer(1, 2, 3, 4, 1, 2, 3, 4, odds={8: {900: 1.0}})
-    model = StubModel([circles, answer(1, 2, odds={2: {900: 1.0, END: 3.0}})])
-    assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.25)
-
-
-def test_a_check_of_the_words_leaves_what_was_found_of_their_end() -> None:
-    odds = {2: {900: 1.0, END: 3.0}}
-    model = StubModel([answer(1, 2, log_probability=-0.5, odds=odds), answer(3, 4)])
-    decoded = model.decoder(decoding="checked").decode(pcm(sound(2)))
-    assert (decoded.text, decoded.end_of_turn) == ("3 4", pytest.approx(0.25))
-    assert model.told_odds == [True, False]
+@pytest.mark.parametrize(
+    "given",
+    [
+        [answer(1, 2, log_probability=-0.5), answer(3, 4)],
+        [answer(1, 2, 3, 4, 1, 2, 3, 4), answer(1, 2, 3, 4)],
+    ],
+    ids=["unsure", "circles"],
+)
+def test_of_two_decodes_the_first_tells(given: list[SimpleNamespace]) -> None:
+    decoder = StubModel(given, loud=range(97, 100)).decoder(head=HEAD, decoding="checked")
+    assert decoder.decode(pcm(sound(2))).end_of_turn == pytest.approx(1 / (1 + np.exp(-3)))
 
 
 @pytest.mark.parametrize(
@@ -311,17 +316,35 @@ def test_a_check_of_the_words_leaves_what_was_found_of_their_end() -> None:
         ({"end_of_turn": "never"}, False),
     ],
 )
-def test_where_a_sentence_ends_is_told_in_english_or_as_asked(options: dict[str, Any], is_told: bool) -> None:
-    model = StubModel([answer(1, 2)])
-    assert (model.decoder(**options).decode(pcm(sound(2))).end_of_turn is not None) == is_told
-    assert model.told_odds == [is_told]
+def test_whether_the_turn_is_over_is_told_in_english_or_as_asked(options: dict[str, Any], is_told: bool) -> None:
+    decoded = StubModel([answer(1, 2)]).decoder(head=HEAD, **options).decode(pcm(sound(2)))
+    assert (decoded.end_of_turn is not None) == is_told
 
 
-def test_a_model_of_english_alone_tells_where_a_sentence_ends() -> None:
+def test_a_model_of_english_alone_tells_whether_the_turn_is_over() -> None:
     model = StubModel([answer(1, 2)], is_multilingual=False)
-    assert model.decoder().decode(pcm(sound(2))).end_of_turn is not None
+    assert model.decoder(head=HEAD).decode(pcm(sound(2))).end_of_turn is not None
 
 
-def test_half_a_letter_at_the_end_is_a_word() -> None:
-    model = StubModel([answer(1, 903, 900, odds={2: {900: 1.0, END: 3.0}})])
-    assert model.decoder().decode(pcm(sound(2))).end_of_turn == pytest.approx(0.25)
+def test_what_a_head_is_fitted_to_is_what_it_reads() -> None:
+    audio = pcm(sound(2))
+    model = StubModel([answer(1)], loud=range(95, 100))
+    seen = model.decoder().last_moments(audio)
+    assert seen.tolist() == pytest.approx([1, 0, 0.4, 0])
+    assert model.decoder(head=HEAD).decode(audio).end_of_turn == pytest.approx(
+        1 / (1 + np.exp(-(seen @ HEAD.weights - 1)))
+    )
+    with pytest.raises(ValueError, match=r"0\.100 s of sound are too short"):
+        model.decoder().last_moments(pcm(sound(0.1)))
+
+
+@pytest.mark.parametrize(("model", "size"), [("base", 512), ("tiny.en", 384)])
+def test_the_models_that_come_as_wheels_have_a_head(model: str, size: int) -> None:
+    head = head_of(model)
+    assert head is not None
+    assert head.weights.shape == (2 * size,)
+
+
+@pytest.mark.parametrize("model", ["small", "Systran/faster-whisper-base", "/models/base", "../heads/base"])
+def test_other_models_have_none(model: str) -> None:
+    assert head_of(model) is None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vivavoce_whisper.ending import MIN_DURATION_S, last_moments
 from vivavoce_whisper.pauses import quietest_cut
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from faster_whisper import WhisperModel
 
+    from vivavoce_whisper.ending import EndingHead
     from vivavoce_whisper.options import Decoding, EndOfTurn
 
 SAMPLE_RATE_HZ = 16_000
@@ -46,11 +48,6 @@ DOUBT_BELOW = -0.25
 sentence has -0.26 to -0.34, and of the 45 others' one is below (-0.06 to -0.27), as are 6 of 60 synthetic utterances
 in noisy rooms."""
 
-FULL_STOPS = ".?!。？！"
-
-HALF_A_LETTER = "\N{REPLACEMENT CHARACTER}"
-"""What a token is decoded to that has but some bytes of a letter."""
-
 MEL_HOP_SAMPLES = 160
 
 LOOP_TOKENS = 4
@@ -61,7 +58,7 @@ MAX_TOKENS = 224
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a pass found: `settled_text` in the first `settled_samples` samples, which need no further pass,
-    and `text` in the rest. Both are stripped. `end_of_turn`: how likely a sentence ends with the text, None where
+    and `text` in the rest. Both are stripped. `end_of_turn`: how likely the speaker has finished with it, None where
     that is not known."""
 
     text: str
@@ -112,19 +109,22 @@ class Decoder:
         language: str = "en",
         short_window: bool = True,
         decoding: Decoding = "quick",
+        head: EndingHead | None = None,
         end_of_turn: EndOfTurn = "english",
     ) -> None:
-        """`language` is a code that the model knows, or `auto`; `end_of_turn` says when to tell that."""
+        """`language` is a code that the model knows, or `auto`.
+
+        `head` finds whether the turn is over, where `end_of_turn` says that this is to be told.
+        """
         self._whisper = model
         self._model = model.model
         self._language = language
         self._short_window = short_window
         self._manner = CAREFUL if decoding == "careful" else QUICK
         self._checks = decoding == "checked"
+        self._head = head
         self._tells_end = end_of_turn
         self._end_of_text = self._token("<|endoftext|>")
-        spelt = [model.hf_tokenizer.encode(mark, add_special_tokens=False).ids for mark in FULL_STOPS]
-        self._full_stops = [ids[0] for ids in spelt if len(ids) == 1]
 
     def decode(self, pcm: bytes, is_wanted: Callable[[], bool] = lambda: True, *, draft: bool = False) -> Decoded:
         """Transcribe PCM16 mono at 16 kHz, of any length.
@@ -132,9 +132,7 @@ class Decoder:
         `is_wanted` is asked before each step of the work, the encoder's being the first; once it says no,
         `AbandonedError` is raised. Words of a `draft` are not checked, unless they are settled.
         """
-        import numpy as np
-
-        audio = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+        audio = _samples_of(pcm)
         settled: list[str] = []
         start = 0
         while cut := settling_cut(audio[start:]):
@@ -143,6 +141,17 @@ class Decoder:
         text, end_of_turn = self._decode_piece(audio[start:], is_wanted, check=self._checks and not draft)
         return Decoded(text, " ".join(filter(None, settled)), start, end_of_turn)
 
+    def last_moments(self, pcm: bytes) -> np.ndarray:
+        """What a head is given of this sound, (2 * size,), to fit one; raises `ValueError` for less than 160 ms."""
+        audio = _samples_of(pcm)
+        while cut := settling_cut(audio):
+            audio = audio[cut:]
+        duration_s = len(audio) / SAMPLE_RATE_HZ
+        if duration_s < MIN_DURATION_S:
+            raise ValueError(f"{duration_s:.3f} s of sound are too short")
+        encoded = self._model.encode(self._features(audio, self._window_s(duration_s), QUICK))
+        return last_moments(_states(encoded), duration_s)
+
     def close(self) -> None:
         """Free the memory of the model."""
         self._model.unload_model()
@@ -150,26 +159,26 @@ class Decoder:
     def _decode_piece(
         self, audio: np.ndarray, is_wanted: Callable[[], bool], *, check: bool
     ) -> tuple[str, float | None]:
-        """The text, and how likely a sentence ends with it; a check of the words says nothing of that."""
+        """The text, and how likely the speaker has finished with it: the first decode's sound tells."""
         duration_s = len(audio) / SAMPLE_RATE_HZ
         if duration_s < MIN_AUDIO_S or abs(audio).max() <= SILENT_PEAK:
             return "", None
-        window_s = max(MIN_WINDOW_S, duration_s + SILENCE_AFTER_S) if self._short_window else FULL_WINDOW_S
+        window_s = self._window_s(duration_s)
         found = self._hypothesis(audio, window_s, int(14 + 7 * duration_s), self._manner, is_wanted)
-        end_of_turn = None if found.goes_in_circles else found.end_of_turn
+        end_of_turn = found.end_of_turn
         is_unsure = check and found.log_probability < DOUBT_BELOW
         if (found.goes_in_circles or is_unsure) and not found.is_silence:
             manner = AGAIN if is_unsure else self._manner
             again = self._hypothesis(audio, FULL_WINDOW_S, int(24 + 14 * duration_s), manner, is_wanted)
             if found.goes_in_circles or not again.goes_in_circles:
-                found, end_of_turn = again, end_of_turn if is_unsure else again.end_of_turn
+                found = again
         if found.is_silence:
             return "", None
         tokens = found.tokens
         if found.cut_off:
             tokens = tokens[: loop_start(tokens)]
         text = self._whisper.hf_tokenizer.decode(list(tokens), skip_special_tokens=True).strip()
-        return text, end_of_turn if text and not found.goes_in_circles else None
+        return text, end_of_turn if text else None
 
     def _hypothesis(
         self, audio: np.ndarray, window_s: float, max_tokens: int, manner: Manner, is_wanted: Callable[[], bool]
@@ -177,11 +186,10 @@ class Decoder:
         """One decode, cut off after `max_tokens`."""
         if not is_wanted():
             raise AbandonedError
-        encoded = self._model.encode(self._features(audio, min(window_s, FULL_WINDOW_S), manner))
+        encoded = self._model.encode(self._features(audio, window_s, manner))
         if not is_wanted():
             raise AbandonedError
         prompt = self._prompt(encoded, manner)
-        tells_end = manner is QUICK and self._is_to_tell_end(prompt)
         max_tokens = min(max_tokens, MAX_TOKENS)
         result = self._model.generate(
             encoded,
@@ -190,38 +198,22 @@ class Decoder:
             max_length=2 * max_tokens,  # CTranslate2 writes half of it at most, as Whisper does
             return_scores=True,
             return_no_speech_prob=True,
-            return_logits_vocab=tells_end,
         )[0]
         written = result.sequences_ids[0]
-        cut_off = len(written) >= max_tokens
         tokens = [token for token in written if token < self._end_of_text]
-        end_of_turn = self._full_stop(tokens, result.logits[0]) if tells_end and not cut_off else None
-        return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], cut_off, end_of_turn)
+        end_of_turn = None
+        if self._head is not None and manner is QUICK and self._is_to_tell_end(prompt):
+            end_of_turn = self._head.probability(_states(encoded), len(audio) / SAMPLE_RATE_HZ)
+        return _Hypothesis(tokens, result.no_speech_prob, result.scores[0], len(written) >= max_tokens, end_of_turn)
+
+    def _window_s(self, duration_s: float) -> float:
+        wanted_s = max(MIN_WINDOW_S, duration_s + SILENCE_AFTER_S) if self._short_window else FULL_WINDOW_S
+        return min(wanted_s, FULL_WINDOW_S)
 
     def _is_to_tell_end(self, prompt: Sequence[int]) -> bool:
         if self._tells_end == "english":
             return not self._model.is_multilingual or self._token("<|en|>") in prompt
         return self._tells_end == "always"
-
-    def _full_stop(self, tokens: Sequence[int], logits: Sequence[ctranslate2.StorageView]) -> float:
-        """The probability of a full stop, a question or an exclamation mark after the last word.
-
-        `logits` are those of each step: one of (vocabulary,) for each token, and for the end of text.
-        """
-        import ctranslate2
-        import numpy as np
-
-        words = len(tokens)
-        while words and not self._is_word(tokens[words - 1]):
-            words -= 1
-        on_cpu = logits[words].to_device(ctranslate2.Device.cpu).to(ctranslate2.DataType.float32)
-        odds = np.array(on_cpu, dtype=np.float64)
-        odds = np.exp(odds - odds.max())
-        return float(odds[self._full_stops].sum() / odds.sum())
-
-    def _is_word(self, token: int) -> bool:
-        text = self._whisper.hf_tokenizer.decode([token], skip_special_tokens=True)
-        return any(letter.isalnum() or letter == HALF_A_LETTER for letter in text)
 
     def _features(self, audio: np.ndarray, window_s: float, manner: Manner) -> object:
         """The mel spectrogram of the audio, padded with silence up to the window's end.
@@ -258,6 +250,15 @@ class Decoder:
         return token
 
 
+def _states(encoded: ctranslate2.StorageView) -> np.ndarray:
+    """What the encoder found, (frames, size) float32."""
+    import ctranslate2
+    import numpy as np
+
+    on_cpu = encoded.to_device(ctranslate2.Device.cpu).to(ctranslate2.DataType.float32)
+    return np.array(on_cpu)[0]
+
+
 def settling_cut(audio: np.ndarray) -> int:
     """How many samples at the start of unsettled audio can be settled now, as a piece of its own; 0: none.
 
@@ -270,6 +271,12 @@ def settling_cut(audio: np.ndarray) -> int:
         if is_pause or end == last:
             return cut
     return 0
+
+
+def _samples_of(pcm: bytes) -> np.ndarray:
+    import numpy as np
+
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
 
 
 def _samples(duration_s: float) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vivavoce_api import ConfigurationError, PrerequisiteError, Progress
 from vivavoce_whisper.decoder import SAMPLE_RATE_HZ, Decoder
+from vivavoce_whisper.ending import head_of
 from vivavoce_whisper.weights import model_folder
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
             language=options.language,
             short_window=options.encoder_window == "short",
             decoding=options.decoding,
+            head=head_of(options.model),
             end_of_turn=options.end_of_turn,
         )
         progress("warming Whisper")

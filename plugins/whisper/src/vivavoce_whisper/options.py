@@ -49,6 +49,7 @@ class WhisperOptions(Options):
     beams and timestamps each time, in the short window; a pass takes about two thirds longer on the CPU."""
 
     end_of_turn: EndOfTurn = "english"
-    """Whether each transcript says how likely the turn is over, by Whisper's odds of a full stop after the last word:
-    the agent then takes fewer pauses for the end, or answers sooner. `english`: where English is spoken, for that is
-    what it was measured with; `always`; `never`. Nothing is said with `decoding: careful`."""
+    """Whether each transcript says how likely the turn is over, by how its last moments sound to Whisper's encoder: the
+    agent then takes fewer pauses for the end, or answers sooner, and asks no turn detector. For `base` and `tiny.en`,
+    the models for which that was fitted. `english`: where English is spoken, to which it was fitted; `always`; `never`.
+    Nothing is said with `decoding: careful`."""
