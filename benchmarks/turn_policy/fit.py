@@ -1,4 +1,4 @@
-"""Fit the turn model to `features.csv`, and judge it on sentences it has not seen and on the six real clips.
+"""Fit the turn model to `features.csv` and `games.csv`, and judge it on sentences it has not seen and on real clips.
 
     python benchmarks/turn_policy/fit.py
 
@@ -76,14 +76,14 @@ class Style:
 
 
 STYLES = (
-    Style("eager", 90, 700, 250, ("splice",)),
+    Style("eager", 90, 700, 200, ("splice",)),
     Style("balanced", 200, 700, 400, ("splice",)),
     Style("patient", 500, 1200, 200, ("splice", "pause")),
 )
 BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 300, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
 """Latency against cut-ins: the bar is all that moves."""
-CURVES = ("text", "text, large, with a head", "both, prosody, large, with a head")
+CURVES = ("text", "text, large, with a head", "text, transcriber base, large, with a head")
 COLUMNS = "wait, ms | after the voice, ms | cut-ins: words | clauses | talked over"
 OTHER_READERS = {
     "large, as user": "text_as_user",
@@ -97,13 +97,17 @@ HEADS = ("large, with a head", "small, with a head")
 SMART_TURN, PROSODY = "audio_64", "prosody"
 """Columns of the turn detectors."""
 TINY, BASE = "heard_tiny", "heard_base"
-"""Columns of the transcribers; the weights are fitted to Whisper `tiny.en`."""
+"""Columns of the transcribers; the weights are fitted to Whisper `base`."""
+READ_BESIDE = "large, with a head"
+"""Who reads the words beside a transcriber, as the weights are fitted: games.csv knows the words of nobody else."""
+GAMES = "game"
+"""The family of speakers that are people; the others are synthetic."""
 
 Shares = dict[str, float]
 SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
-HEARD_SHARES: Shares = {"eager": 0.07, "balanced": 0.0255, "patient": 0.002}
-UNREAD_SHARES: Shares = {"eager": 0.08, "balanced": 0.03, "patient": 0.004}
+HEARD_SHARES: Shares = {"eager": 0.054, "balanced": 0.015, "patient": 0.008}
+UNREAD_SHARES: Shares = {"eager": 0.03, "balanced": 0.015, "patient": 0.004}
 """The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
 prosody beside another; HEARD, the words beside a transcriber; UNREAD, a transcriber where nobody reads the words."""
 
@@ -125,10 +129,6 @@ KNOWN = {
     "audio, prosody": Known(("audio",), PROSODY, SHARES),
     "transcriber": Known(("transcriber",), SMART_TURN, UNREAD_SHARES),
     "text, transcriber": Known(("text", "transcriber"), SMART_TURN, HEARD_SHARES),
-    "audio, transcriber": Known(("audio", "transcriber"), SMART_TURN, UNREAD_SHARES),
-    "both, transcriber": Known(("audio", "text", "transcriber"), SMART_TURN, HEARD_SHARES),
-    "audio, prosody, transcriber": Known(("audio", "transcriber"), PROSODY, SURER_SHARES),
-    "both, prosody, transcriber": Known(("audio", "text", "transcriber"), PROSODY, SURER_SHARES),
 }
 
 
@@ -145,7 +145,7 @@ class Model:
 
 
 def read(
-    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN, transcriber: str = TINY
+    path: Path, text: str = "text_probability", odds: float = 1.0, audio: str = SMART_TURN, transcriber: str = BASE
 ) -> Silences:
     """The silences of a file, with the column `text`, its odds times `odds`, for the text signal.
 
@@ -156,7 +156,7 @@ def read(
     fluent = {(row["source"], row["speaker"]) for row in rows if row["kind"] == "splice"}
 
     def column(name: str) -> Array:
-        return np.array([float(row[name] or 0) for row in rows])
+        return np.array([float(row[name] or 0) for row in rows])  # what nobody was asked is not used
 
     p = column(text)
 
@@ -179,15 +179,35 @@ def log_odds(probability: Array, floor: float) -> Array:
     return np.log((probability + floor) / (1 - probability + floor))
 
 
+def joined(some: Silences, more: Silences) -> Silences:
+    """All of both."""
+    return Silences(*(np.concatenate([getattr(of, column.name) for of in (some, more)]) for column in fields(some)))
+
+
 def weighed(silences: Silences) -> tuple[Silences, Array]:
     """Ends and pauses, and what each weighs.
 
-    Ends and pauses weigh the same, and so do the families of voices: a new speaker is like one of them, not like
-    the mean of many readings by one.
+    Ends and pauses weigh the same, people as much as synthetic voices, and so do the families of these: a new speaker
+    is like one of them, not like the mean of many readings by one.
     """
     chosen = silences.only(silences.over | silences.mid)
-    weight = np.array([1 / np.sum(chosen.family == family) for family in chosen.family])
+    synthetic = len({*chosen.family} - {GAMES})
+    share = {family: 1.0 if family == GAMES else 1 / synthetic for family in {*chosen.family}}
+    weight = np.array([share[family] / np.sum(chosen.family == family) for family in chosen.family])
     return chosen, weight / np.where(chosen.over, weight[chosen.over].sum(), weight[chosen.mid].sum()) / 2
+
+
+def to_learn_from(known: Known, odds: dict[str, float]) -> Silences:
+    """What is fitted to: two of three synthetic sentences, and beside a transcriber lines of people.
+
+    `odds` are those of the readers of the words, as far as they are known by then.
+    """
+    if "transcriber" not in known.signals:
+        silences = read(HERE / "features.csv", audio=known.audio)
+        return silences.only(~silences.held_out)
+    reader, factor = OTHER_READERS[READ_BESIDE], odds[READ_BESIDE]
+    synthetic, people = (usable(read(HERE / f"{name}.csv", reader, factor), known) for name in ("features", "games"))
+    return joined(synthetic.only(~synthetic.held_out), people)
 
 
 def fitted(silences: Silences, names: Sequence[str]) -> Model:
@@ -263,7 +283,7 @@ def row(silences: Silences, wait: Array) -> str:
 
 
 def judged(
-    known: Known, text: str = "text_probability", odds: float = 1.0, transcriber: str = TINY
+    known: Known, text: str = "text_probability", odds: float = 1.0, transcriber: str = BASE
 ) -> dict[str, Silences]:
     """What the fit is judged on, with these columns for the signals."""
     files = {name: HERE / f"{name}.csv" for name in ("features", "clips", "reader")}
@@ -290,14 +310,18 @@ def reading_odds(model: Model, bar: float) -> dict[str, float]:
 def ways_of(name: str, odds: dict[str, float]) -> dict[str, dict[str, Silences]]:
     """From whom a set of signals may come, and what each is judged on."""
     known = KNOWN[name]
-    transcribers = {"": TINY, ", base": BASE} if "transcriber" in known.signals else {"": TINY}
-    readers = odds if name == "text" else HEADS if name in ("both, prosody", "text, transcriber") else ()
-    ways: dict[str, dict[str, Silences]] = {}
-    for which, transcriber in transcribers.items():
-        ways[name + which] = judged(known, transcriber=transcriber)
-        for reader in readers:
-            judges = judged(known, OTHER_READERS[reader], odds[reader], transcriber)
-            ways[f"{name}{which}, {reader}"] = judges
+    if "transcriber" in known.signals:
+        readers: Sequence[str] = HEADS if "text" in known.signals else (READ_BESIDE,)
+        return {
+            ", ".join([f"{name} {size}", *([reader] if "text" in known.signals else [])]): judged(
+                known, OTHER_READERS[reader], odds[reader], transcriber
+            )
+            for size, transcriber in (("base", BASE), ("tiny.en", TINY))
+            for reader in readers
+        }
+    ways = {name: judged(known)}
+    for reader in odds if name == "text" else HEADS if name == "both, prosody" else ():
+        ways[f"{name}, {reader}"] = judged(known, OTHER_READERS[reader], odds[reader])
     return ways
 
 
@@ -305,14 +329,15 @@ def main() -> None:
     """Fit and judge."""
     models: dict[str, Model] = {}
     bars: dict[str, Shares] = {}
+    odds: dict[str, float] = {}
     for name, known in KNOWN.items():
-        silences = usable(read(HERE / "features.csv", audio=known.audio), known)
-        learnt = silences.only(~silences.held_out)
+        learnt = to_learn_from(known, odds)
         models[name] = model = fitted(learnt, known.signals)
         bars[name] = {style.name: bar_for(learnt, model, style, known.shares[style.name]) for style in STYLES}
         weights = {"audio": 0.0, "text": 0.0, "transcriber": 0.0} | model.weights
         print(f"{name}: {TurnFit(model.intercept, **weights, **bars[name])}")
-    odds = reading_odds(models["text"], bars["text"]["balanced"])
+        if name == "text":
+            odds = reading_odds(model, bars[name]["balanced"])
     print(f"odds of other readers times {odds}")
     lines, curve = [], []
     for name, model in models.items():

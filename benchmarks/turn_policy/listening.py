@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from rooms import RATE_HZ, Sound
+from rooms import RATE_HZ, Sound, to_pcm
 from vivavoce_llamacpp.models import ending_odds
 from vivavoce_llamacpp.options import LlamaCppOptions
 from vivavoce_llamacpp.plugin import load as load_language_model
@@ -19,7 +19,7 @@ from vivavoce_pipecat.models import SILERO, SMART_TURN, feature_code, open_model
 from vivavoce_prosody import detector as prosody
 from vivavoce_prosody.network import Network
 from vivavoce_prosody.plugin import SHOWN_SILENCE_MS
-from vivavoce_whisper.decoder import Decoder
+from vivavoce_whisper.decoder import Decoded, Decoder
 from vivavoce_whisper.loading import load_decoder
 from vivavoce_whisper.options import WhisperOptions
 
@@ -31,8 +31,8 @@ STARTS_AT, GOES_ON_AT = 0.5, 0.35
 """Of the voice's probability, as the runtime takes them."""
 TRANSCRIBERS = {"heard_tiny": "tiny.en", "heard_base": "base"}
 """Which Whisper listens for each column."""
-TRANSCRIBED_SILENCE_MS = 60
-"""The runtime asks for a transcript after 64 ms of silence by level."""
+TRANSCRIBED_SILENCE_MS = 100
+"""The runtime heeds the newest opinion of up to 120 ms of silence by level."""
 INSTRUCTIONS = "You are a friendly voice assistant. Answer in one or two short sentences."
 
 
@@ -72,24 +72,33 @@ class Ears:
     def over(self, recording: Sound, start: int, silence_ms: float) -> float:
         """Smart-turn's probability at this silence, of the last 8 s of the recording."""
         heard = recording[: start + int(silence_ms * RATE_HZ / 1000)]
-        return smart_turn.judge(self._smart_turn, self._features, _pcm(heard))
+        return smart_turn.judge(self._smart_turn, self._features, to_pcm(heard))
 
     def sounds_over(self, recording: Sound, voiced_until: int) -> float:
         """Prosody's probability that who spoke until this sample has finished."""
-        return prosody.judge(self._prosody, _pcm(recording[: voiced_until + int(SHOWN_SILENCE_MS * RATE_HZ / 1000)]))
+        return prosody.judge(self._prosody, to_pcm(recording[: voiced_until + int(SHOWN_SILENCE_MS * RATE_HZ / 1000)]))
+
+    def heard(self, recording: Sound, voiced_until: int) -> dict[str, Decoded]:
+        """What each Whisper hears up to where the voice ends, at this sample, and a little silence."""
+        pcm = to_pcm(recording[: voiced_until + TRANSCRIBED_SILENCE_MS * RATE_HZ // 1000])
+        return {column: whisper.decode(pcm) for column, whisper in self._whispers.items()}
 
     def heard_over(self, recording: Sound, voiced_until: int) -> dict[str, float | None]:
-        """For each Whisper, how likely a sentence ends where the voice does, at this sample; None: no words."""
-        pcm = _pcm(recording[: voiced_until + TRANSCRIBED_SILENCE_MS * RATE_HZ // 1000])
-        found = {column: whisper.decode(pcm).end_of_turn for column, whisper in self._whispers.items()}
-        return {column: None if over is None else round(over, 4) for column, over in found.items()}
+        """For each Whisper, how likely the turn is over where the voice ends, at this sample; None: no words."""
+        return over(self.heard(recording, voiced_until))
 
     def _voiced(self, recording: Sound) -> np.ndarray:
         memory, voiced = silero.Memory.blank(), []
         for start in range(0, len(recording) - WINDOW + 1, WINDOW):
-            probability, memory = silero.judge(self._silero, _pcm(recording[start : start + WINDOW]), memory)
+            probability, memory = silero.judge(self._silero, to_pcm(recording[start : start + WINDOW]), memory)
             voiced.append(probability >= (GOES_ON_AT if any(voiced) else STARTS_AT))
         return np.array(voiced)
+
+
+def over(heard: Mapping[str, Decoded]) -> dict[str, float | None]:
+    """What transcribers find of the end, rounded."""
+    found = {column: decoded.end_of_turn for column, decoded in heard.items()}
+    return {column: None if likely is None else round(likely, 4) for column, likely in found.items()}
 
 
 async def text_probabilities(
@@ -119,10 +128,6 @@ def _reader(model: str, read_as: Literal["user", "assistant", "head"]) -> tuple[
         return load_with_head(OpenVinoOptions(model=model), _quiet), HEAD_ODDS[model]
     options = LlamaCppOptions(model=model, reads_user_as=read_as)
     return load_language_model(options, _quiet), ending_odds(model, read_as)
-
-
-def _pcm(sound: Sound) -> bytes:
-    return (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def _quiet(*_: object) -> None:

@@ -1,8 +1,10 @@
 """Run the models: `features.csv` to fit on, `clips.csv` and `reader.csv` to judge by. Takes some half an hour.
 
     python benchmarks/turn_policy/make_features.py --piper-python VENV/bin/python --reader FOLDER
+    python benchmarks/turn_policy/make_features.py --games FOLDER
 
-The README says where VENV and FOLDER come from. Who only fits anew needs none of it: `fit.py` reads the CSV files.
+The second makes `games.csv`, to fit on as well. The README says where VENV and the FOLDERs come from. Who only fits
+anew needs none of it: `fit.py` reads the CSV files.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import asyncio
 import csv
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +22,10 @@ from typing import Any, Literal
 import numpy as np
 import soundfile
 import soxr
+from dialogues import SpokenLine
 from events import Moment, Utterance, fluent_moments, halting_moments, lines_of, read_utterances
-from listening import TRANSCRIBERS, Ears, text_probabilities
+from fit_whisper import in_some_room, is_held_out, moments_of, some_lines
+from listening import TRANSCRIBERS, Ears, over, text_probabilities
 from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room
 from voices import speak
 
@@ -32,6 +37,10 @@ LOOK_MS, LATE_LOOK_MS = 64, 192
 USUALLY_LATE = 75 * RATE_HZ // 1000
 """Samples by which voice activity sees the end of speech too late."""
 CLIP_ROOMS, READER_ROOMS = 3, 2
+GAME_LINES = 400
+"""Of those that the transcribers' heads were not fitted to."""
+LOST_MS = 100
+"""Where voice activity has lost the voice for longer before its end, as in a loud room, the silence is another one."""
 LARGE, SMALL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 READERS: dict[str, tuple[str, Literal["user", "assistant", "head"]]] = {
     "text_probability": (LARGE, "assistant"),
@@ -42,6 +51,9 @@ READERS: dict[str, tuple[str, Literal["user", "assistant", "head"]]] = {
     "text_small_head": (SMALL, "head"),
 }
 """Who reads the words for each column, and in whose name; with a head always in the user's."""
+HEADS = [column for column, (_, role) in READERS.items() if role == "head"]
+SPELLER = "heard_base"
+"""Whose words are read where nobody wrote them down."""
 
 
 @dataclass
@@ -49,8 +61,9 @@ class Row:
     """One silence.
 
     `pause_ms`: how long it lasted, for a gap in fluent speech; `late_ms`: voice activity's delay; `audio_...`: what
-    smart-turn says of it; the others: the text signal, by the model of 1.5 B and by the small one, with the words put
-    to it as the assistant's or the user's, and by the heads that were fitted to both; `heard_...`: what Whisper finds.
+    smart-turn says of it, and `prosody`; `heard_...`: what Whisper finds; the others: the text signal, by the model of
+    1.5 B and by the small one, with the words put to it as the assistant's or the user's, and by the heads that were
+    fitted to both. Of the lines of games only what the fit beside a transcriber needs is known.
     """
 
     source: str
@@ -61,9 +74,9 @@ class Row:
     speech_ms: int
     late_ms: int
     pause_ms: int | None
-    prosody: float
-    audio_64: float
-    audio_192: float | None
+    prosody: float | None = None
+    audio_64: float | None = None
+    audio_192: float | None = None
     text_probability: float | None = None
     text_as_user: float | None = None
     text_small: float | None = None
@@ -79,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--piper-python")
     parser.add_argument("--reader", type=Path)
+    parser.add_argument("--games", type=Path)
     parser.add_argument(
         "--only-heads", action="store_true", help="ask the heads about the texts in the files as they are"
     )
@@ -92,6 +106,9 @@ def main() -> None:
     if options.only_heads:
         for name in ("features", "clips", "reader"):
             ask_heads(HERE / f"{name}.csv")
+        return
+    if options.games:
+        write_games(HERE / "games.csv", options.games)
         return
     if not options.piper_python or not options.reader:
         parser.error("--piper-python and --reader are needed to make all anew")
@@ -179,6 +196,28 @@ def rows_of(
             )
 
 
+def write_games(path: Path, games: Path) -> None:
+    """Save silences in spoken lines: what transcribers and the heads say of them, but not the words."""
+    ears = Ears()
+    lines = [line for line in some_lines(games) if is_held_out(line.name)][:GAME_LINES]
+    rows = [row for line in lines for row in game_rows(ears, line)]
+    save(path, [row | {"text": ""} for row in ask([asdict(row) for row in rows], HEADS)])
+
+
+def game_rows(ears: Ears, line: SpokenLine) -> Iterator[Row]:
+    """The end of a line, a cut and a pause in it, as far as voice activity and both transcribers notice them."""
+    rng = np.random.default_rng(zlib.crc32(f"{line.name} judged".encode()))
+    for kind, speech in moments_of(line, rng):
+        recording, voiced_until = in_some_room(speech, rng)
+        heard, silences = ears.heard(recording, voiced_until), ears.silences(recording)
+        if not silences or not all(decoded.text for decoded in heard.values()):
+            continue
+        speech_ms = silences[-1].start * 1000 // RATE_HZ - BEFORE_MS
+        late_ms = (silences[-1].start - voiced_until) * 1000 // RATE_HZ
+        if late_ms >= -LOST_MS:
+            yield Row(line.name, "game", kind, heard[SPELLER].text, "", speech_ms, late_ms, None, **over(heard))
+
+
 def look_again(speaker: str, pause_ms: int | None) -> bool:
     """Whether to look a second time, in a silence that lasts until then."""
     return speaker == "human" and (pause_ms is None or pause_ms >= LATE_LOOK_MS)
@@ -256,7 +295,7 @@ def ask_heads(path: Path) -> None:
     """Ask the heads about the texts in a file, and save."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    save(path, ask(rows, [column for column, (_, role) in READERS.items() if role == "head"]))
+    save(path, ask(rows, HEADS))
 
 
 def ask(rows: list[dict[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:

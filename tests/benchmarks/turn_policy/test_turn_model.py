@@ -25,7 +25,6 @@ from vivavoce.conversation.turn_model import (
     Signals,
     wait_ms,
 )
-from vivavoce_api import TurnFits
 
 RISING = (0.0, 0.0005, 0.01, 0.1, 0.5, 0.9, 1.0)
 EVERY_SIGNAL = [
@@ -49,19 +48,17 @@ def test_a_surer_signal_shortens_the_wait(style, other):
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-@pytest.mark.parametrize("others", [Signals(), Signals(text=0.4), Signals(audio=0.4), Signals(0.4, 0.4)])
-def test_a_surer_transcriber_shortens_the_wait(style, others):
+@pytest.mark.parametrize("text", [None, 0.4])
+def test_a_surer_transcriber_shortens_the_wait(style, text):
     endless = replace(style, min_ms=-math.inf, max_ms=math.inf)
-    for fits in (SMART_TURN, PROSODY):
-        waits = [wait_ms(replace(others, transcriber=p), endless, fits) for p in RISING]
-        assert all(earlier > later for earlier, later in pairwise(waits))
+    waits = [wait_ms(Signals(text=text, transcriber=p), endless) for p in RISING]
+    assert all(earlier > later for earlier, later in pairwise(waits))
 
 
 @pytest.mark.parametrize("text", [None, 0.4])
-def test_a_transcriber_does_not_count_beside_a_detector_that_has_no_fit_for_it(text):
-    fits = TurnFits(SMART_TURN.beside_words, SMART_TURN.alone)
-    unheard, heard = (wait_ms(Signals(0.4, text, p), STYLES["balanced"], fits) for p in (None, 0.9))
-    assert unheard == heard
+def test_the_sound_counts_but_once(text):
+    heard, both = (wait_ms(Signals(audio, text, 0.4), STYLES["balanced"], PROSODY) for audio in (None, 0.9))
+    assert heard == both
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -122,10 +119,6 @@ def test_the_constants_are_those_of_the_fit():
         "audio, prosody": PROSODY.alone,
         "transcriber": TRANSCRIBER_ALONE,
         "text, transcriber": WORDS_AND_TRANSCRIBER,
-        "audio, transcriber": SMART_TURN.beside_transcriber,
-        "both, transcriber": SMART_TURN.beside_both,
-        "audio, prosody, transcriber": PROSODY.beside_transcriber,
-        "both, prosody, transcriber": PROSODY.beside_both,
     }.items():
         assert f"{name}: {fit}\n" in printed
     readers = {"large": "qwen2.5-coder-1.5b", "small": DEFAULT_MODEL}

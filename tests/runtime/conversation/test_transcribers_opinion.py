@@ -6,7 +6,7 @@ import pytest
 
 from vivavoce.conversation.judge import Judge
 from vivavoce.conversation.turn_model import STYLES
-from vivavoce_api import Transcript, TurnDetectorCapabilities, TurnFit, TurnFits, UserTranscript
+from vivavoce_api import Transcript, UserTranscript
 
 ONE_TURN = (("silence", 400), ("voice", 1000), ("silence", 6000))
 VOICE_ENDS_MS = 1400
@@ -31,27 +31,39 @@ def test_the_surer_it_is_the_sooner_the_turn_is_over(stage, answered, has_detect
         stage.detector = None
     if reads_along:
         stage.reads_along({"hello there": 0.5})
-    sure, unsure = answered(0.95), answered(0.05)
+    sure, unsure = answered(0.99), answered(0.05)
     assert sure <= 400
     assert unsure >= sure + 200
 
 
-def test_its_first_opinion_of_the_words_in_a_silence_stands(answered):
-    assert answered(0.9, 0.99, 0.99) == answered(0.9, 0.1, 0.1)
+def waits_ms(*opinions):
+    """For how long a balanced agent waits that was told these: words, the silence that they cover, how likely it is."""
 
-
-def test_other_words_bring_another_opinion():
-    async def heard(*transcripts):
-        judge = Judge(STYLES["eager"], None, None, None, (), asyncio.Event())
+    async def told():
+        judge = Judge(STYLES["balanced"], None, None, None, (), asyncio.Event())
         async with asyncio.TaskGroup() as group:
-            for text, end_of_turn in transcripts:
-                judge.read(group, Transcript(text, 1400, end_of_turn=end_of_turn), covers_all=True)
+            for text, silence_ms, end_of_turn in opinions:
+                judge.read(group, Transcript(text, 1400, end_of_turn=end_of_turn), silence_ms)
         return judge.wait_ms
 
-    first, same, other = (
-        asyncio.run(heard(("Hello.", 0.1), *more)) for more in ((), [("hello", 0.95)], [("Hello there.", 0.95)])
-    )
-    assert first == same > other
+    return asyncio.run(told())
+
+
+@pytest.mark.parametrize(
+    ("opinions", "counts"),
+    [
+        ([("Hello.", 28, 0.1), ("hello", 92, 0.98)], 0.98),
+        ([("Hello.", 28, 0.1), ("hello", 124, 0.98)], 0.1),
+        ([("Hello.", 28, 0.1), ("Hello there.", 400, 0.98)], 0.98),
+        ([("Hello.", 28, None), ("hello", 400, 0.98)], 0.98),
+        ([("Hello.", 28, 0.1), ("hello", None, 0.98)], 0.1),
+    ],
+    ids=["a newer one", "one of a long silence", "other words", "the first", "the voice goes on"],
+)
+def test_the_newest_opinion_of_a_short_silence_counts(opinions, counts):
+    sure, unsure = (waits_ms(("Hello.", 28, likely)) for likely in (0.98, 0.1))
+    assert sure < unsure
+    assert waits_ms(*opinions) == (sure if counts == 0.98 else unsure)
 
 
 def test_an_opinion_of_a_silence_that_is_over_counts_no_more(stage):
@@ -65,20 +77,23 @@ def test_an_opinion_of_a_silence_that_is_over_counts_no_more(stage):
     assert client.times_final()[0] - 2250 <= 400
 
 
-def test_a_detector_that_has_nothing_to_add_is_not_asked(stage, answered):
-    answered(0.9)
+@pytest.mark.parametrize("reads_along", [True, False])
+def test_a_detector_has_nothing_to_add_and_is_not_asked(stage, answered, reads_along):
+    if reads_along:
+        stage.reads_along({"hello there": 0.3})
+    stage.stt.partial_every_ms = 300
+    answered(0.4, 0.4, 0.4, 0.4)
     assert stage.detector.looks == 0
-    stage.reads_along({"hello there": 0.3})
-    answered(0.4)
+    answered(None)
     assert stage.detector.looks == 1
 
 
 def test_a_detector_is_not_asked_while_an_opinion_is_on_its_way(stage, answered):
     stage.stt.partial_every_ms, stage.stt.pass_ms = 300, 290
-    answered(0.4, 0.4, 0.4, 0.9)
+    answered(0.4, 0.4, 0.4, 0.98)
     assert stage.detector.looks == 0, "the transcript comes later than it would have been asked"
     stage.stt.partial_every_ms = 10_000
-    answered(0.9)
+    answered(0.98)
     assert stage.detector.looks == 1, "nothing told that an opinion would come"
 
 
@@ -86,15 +101,3 @@ def test_a_detector_is_asked_where_the_opinion_stayed_away(stage, answered):
     stage.stt.partial_every_ms = 300
     answered(0.4, 0.4, 0.4, None)
     assert stage.detector.looks == 1
-
-
-def test_a_detector_with_other_fits_is_asked_and_heeded(stage, answered):
-    unheard = TurnFit(0.0, 1.0, 0.0, eager=2.0, balanced=2.0, patient=2.0)
-    heard = TurnFit(0.0, 1.0, 0.0, eager=2.0, balanced=2.0, patient=2.0, transcriber=1.0)
-    waits = []
-    for fits in (TurnFits(unheard, unheard), TurnFits(unheard, unheard, heard, heard)):
-        stage.detector.probabilities, stage.detector.looks = [0.6], 0
-        stage.detector_wants = TurnDetectorCapabilities(16_000, 8_000, ask_after_ms=90, fits=fits)
-        waits.append(answered(0.8))
-        assert stage.detector.looks == 1
-    assert waits[1] < waits[0] - 100

@@ -26,8 +26,8 @@ class Transcript:
 
     `text` is stripped and may be empty (nothing intelligible). `final` marks the one that ends the stream.
     `end_of_turn`: how likely the speaker has finished with it, 0 to 1, as the engine itself finds from the sound and
-    the words; None where it has no opinion. It weighs what `benchmarks/turn_policy` found for Whisper; another engine
-    does well to have its own `rescaled` to that.
+    the words; None where it has no opinion. Ends and pauses count as equally frequent. It weighs what
+    `benchmarks/turn_policy` found for Whisper; another engine does well to have its own `rescaled` to that.
     """
 
     text: str

@@ -73,15 +73,10 @@ class TurnFit:
 
 @dataclass(frozen=True, slots=True)
 class TurnFits:
-    """What a turn detector's answers are worth beside others: a language model that judges the words, a transcriber.
-
-    Without a fit beside a transcriber, what that finds does not count.
-    """
+    """What a turn detector's answers are worth: beside those of a language model that judges the words, and alone."""
 
     beside_words: TurnFit
     alone: TurnFit
-    beside_transcriber: TurnFit | None = None
-    beside_both: TurnFit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,8 @@ class TurnDetectorCapabilities:
 
     It is asked once in a silence, when that has lasted `ask_after_ms`, and shown no more than `shown_silence_ms` of it;
     both count from the end of the voice by its level. A detector that takes long does well to let the closures
-    within words pass. `fits`: as `benchmarks/turn_policy/fit.py` finds them; without, it counts as smart-turn does.
+    within words pass. Where speech-to-text says whether the turn is over (`Transcript.end_of_turn`), it is not asked.
+    `fits`: as `benchmarks/turn_policy/fit.py` finds them; without, it counts as smart-turn does.
     """
 
     sample_rate_hz: int

@@ -17,14 +17,8 @@ ASK_AFTER_MS = 90.0
 MAX_AUDIO_MS = 2_100.0
 # Printed by benchmarks/turn_policy/fit.py.
 FITS = TurnFits(
-    beside_words=TurnFit(intercept=0.963, audio=0.385, text=0.784, eager=1.75, balanced=1.9, patient=5.15),
-    alone=TurnFit(intercept=0.081, audio=0.568, text=0.0, eager=2.45, balanced=2.8, patient=5.05),
-    beside_transcriber=TurnFit(
-        intercept=-0.371, audio=0.438, text=0.0, eager=2.85, balanced=3.15, patient=5.3, transcriber=0.664
-    ),
-    beside_both=TurnFit(
-        intercept=0.633, audio=0.316, text=0.76, eager=1.65, balanced=1.85, patient=5.05, transcriber=0.34
-    ),
+    beside_words=TurnFit(intercept=0.963, audio=0.385, text=0.784, eager=2.2, balanced=1.9, patient=5.15),
+    alone=TurnFit(intercept=0.081, audio=0.568, text=0.0, eager=2.95, balanced=2.8, patient=5.05),
 )
 
 

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 MODEL_LAG_MS = 75.0
 # While the surest signal is still being asked for, nothing is decided; but not for ever.
 PENDING_MS = 300.0
+# The newest opinion of how the end sounds counts, but none of a longer silence than Whisper's was fitted to.
+HEARD_UNTIL_MS = 120.0
 
 Completeness = Callable[[str], Awaitable[float]]
 """The probability that the user's turn, with this text, is complete."""
@@ -92,15 +94,17 @@ class Judge:
             self._looked = True
             self._looking = group.create_task(self._ask_detector(self._detector, turn()))
 
-    def read(self, group: asyncio.TaskGroup, transcript: Transcript, *, covers_all: bool) -> None:
+    def read(self, group: asyncio.TaskGroup, transcript: Transcript, silence_ms: float | None) -> None:
         """Ask the language model about the transcript's text, once for each wording; note what its transcriber finds.
 
-        `covers_all`: nothing voiced is missing in it. Else it is asked only if the model has nothing else to read.
+        `silence_ms`: how much silence it covers after all that was voiced; None where something voiced is missing in
+        it, and it is asked about only if the model has nothing else to read.
         """
-        text, said = transcript.text, words(transcript.text)
+        text, said, covers_all = transcript.text, words(transcript.text), silence_ms is not None
         self._hears_ends = self._hears_ends or transcript.end_of_turn is not None
-        # Of the same words the first opinion stands: in a longer silence any cut sounds more like an end.
-        if covers_all and (self._transcriber is None or self._heard != said):
+        if silence_ms is not None and (
+            silence_ms <= HEARD_UNTIL_MS or self._transcriber is None or self._heard != said
+        ):
             self._heard, self._transcriber = said, transcript.end_of_turn
         if self._completeness is None:
             return
@@ -129,11 +133,9 @@ class Judge:
 
     @property
     def _sound_counts(self) -> bool:
-        """Whether the turn detector has something to add to what is known, or will be, as it was in this turn."""
+        """Whether the turn detector is to be asked: not where speech-to-text tells, or will, as it did in this turn."""
         is_heard = self._hears_ends if self._heard is None else self._transcriber is not None
-        if is_heard and self._completeness is None and self._fits.beside_transcriber is not None:
-            return self._detector is not None and self._fits.beside_transcriber.audio != 0
-        return self._detector is not None
+        return self._detector is not None and not is_heard
 
     async def _ask_detector(self, detector: TurnDetectorSession, turn: AudioChunk) -> None:
         try:

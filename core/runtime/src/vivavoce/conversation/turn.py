@@ -234,7 +234,8 @@ class UserTurn:
                     self._pass_ms = (self.marks.transcript - self._flushed_at) * 1000
                 self._changed.set()
                 if self.text:
-                    self._judge.read(group, transcript, covers_all=self.is_covered)
+                    silence_ms = max(0.0, transcript.audio_ms - self.voiced_end_ms) if self.is_covered else None
+                    self._judge.read(group, transcript, silence_ms)
                 await self.on_transcript(self)
         if self.transcript is None:
             raise EngineError("speech-to-text ended without a transcript")

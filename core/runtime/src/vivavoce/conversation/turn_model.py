@@ -26,20 +26,16 @@ STRETCH = (0.9, 2.0)
 """How much a person's pauses may change the wait: little towards less, for who paused briefly may yet stop to think."""
 
 
-WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.3, balanced=2.2, patient=4.85)
+WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.65, balanced=2.2, patient=4.85)
 TRANSCRIBER_ALONE = TurnFit(
-    intercept=-0.665, audio=0.0, text=0.0, eager=2.65, balanced=2.55, patient=4.8, transcriber=0.934
+    intercept=-0.186, audio=0.0, text=0.0, eager=3.85, balanced=3.6, patient=5.65, transcriber=0.891
 )
 WORDS_AND_TRANSCRIBER = TurnFit(
-    intercept=0.464, audio=0.0, text=0.812, eager=1.7, balanced=2.65, patient=5.5, transcriber=0.565
+    intercept=0.38, audio=0.0, text=0.376, eager=2.9, balanced=3.35, patient=5.1, transcriber=0.742
 )
 SMART_TURN = TurnFits(
-    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.15, balanced=2.2, patient=4.85),
-    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=2.45, balanced=1.8, patient=3.7),
-    beside_transcriber=TRANSCRIBER_ALONE,  # whose answers say all that smart-turn's say
-    beside_both=TurnFit(
-        intercept=0.431, audio=0.076, text=0.82, eager=1.7, balanced=2.8, patient=5.6, transcriber=0.518
-    ),
+    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.55, balanced=2.2, patient=4.85),
+    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=3.0, balanced=1.8, patient=3.7),
 )
 """Of smart-turn, and of a turn detector whose offer says nothing else."""
 
@@ -79,7 +75,7 @@ class Style:
 STYLES = {
     style.name: style
     for style in (
-        Style("eager", min_ms=90, max_ms=700, slope_ms=250, blind_ms=400),
+        Style("eager", min_ms=90, max_ms=700, slope_ms=200, blind_ms=400),
         Style("balanced", min_ms=200, max_ms=700, slope_ms=400, blind_ms=700),
         Style("patient", min_ms=500, max_ms=1200, slope_ms=200, blind_ms=1000),
     )
@@ -98,14 +94,12 @@ def wait_ms(signals: Signals, style: Style, detector: TurnFits = SMART_TURN) -> 
 
 
 def _fit(signals: Signals, detector: TurnFits) -> TurnFit | None:
-    heard = signals.transcriber is not None
-    if signals.audio is None:
-        if signals.text is None:
-            return TRANSCRIBER_ALONE if heard else None
-        return WORDS_AND_TRANSCRIBER if heard else WORDS_ALONE
-    if signals.text is None:
-        return (heard and detector.beside_transcriber) or detector.alone
-    return (heard and detector.beside_both) or detector.beside_words
+    """Of a transcriber's opinion, a turn detector's adds nothing: no signal of the sound is counted twice."""
+    if signals.transcriber is not None:
+        return TRANSCRIBER_ALONE if signals.text is None else WORDS_AND_TRANSCRIBER
+    if signals.audio is not None:
+        return detector.alone if signals.text is None else detector.beside_words
+    return None if signals.text is None else WORDS_ALONE
 
 
 def _log_odds(signals: Signals, fit: TurnFit) -> float:
