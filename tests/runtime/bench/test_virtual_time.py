@@ -48,13 +48,13 @@ def plan_of(first: int, last: int, *, turns: int, barge_ins: int = 0) -> Plan:
     return Plan(clips, turns=turns, pauses_ms=(), barge_ins=barge_ins)
 
 
-def test_six_speakers_are_answered_in_time_and_only_by_eager_into_a_sentence(agent: AgentDefinition) -> None:
+def test_six_speakers_are_answered_in_time_and_into_no_sentence(agent: AgentDefinition) -> None:
     eager, balanced, patient = measured(agent, plan_of(0, 6, turns=6, barge_ins=1), "eager", "balanced", "patient")
     quick, usual, slow = eager.figures(), balanced.figures(), patient.figures()
-    assert [turn.clip for turn in eager.turns if turn.cut_in] == ["common_voice_en_123125.wav"]  # "..., the boy said"
-    assert usual["cut_in_rate"] == slow["cut_in_rate"] == 0
+    assert quick["cut_in_rate"] == usual["cut_in_rate"] == slow["cut_in_rate"] == 0
     assert quick["p50_ms"] <= 200
     assert quick["p90_ms"] <= 600
+    assert usual["p50_ms"] <= 300
     assert quick["p50_ms"] < usual["p50_ms"] < slow["p50_ms"]
     assert usual["p90_ms"] <= 900
     for report, figures in zip((eager, balanced, patient), (quick, usual, slow), strict=True):

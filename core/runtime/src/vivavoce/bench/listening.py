@@ -27,8 +27,8 @@ from vivavoce.definition.agent import AgentDefinition
 from vivavoce.engines import load_choice
 from vivavoce_api import BYTES_PER_SAMPLE, AudioChunk, Flush, Kind, SessionContext, SpeechToTextSession
 
-# So much silence has been heard when the runtime asks for a transcript.
-SILENCE_MS = 64.0
+# The runtime heeds the newest opinion of up to 120 ms of silence, and decides nothing before 165 ms of it.
+SILENCE_MS = 100.0
 PAUSE_MS = 300.0
 NOISE_DBFS = -60.0
 # In how many stretches of noise a place is heard; the median counts.
@@ -68,8 +68,8 @@ async def heard_after(
 ) -> dict[Place, float]:
     """How likely the speech-to-text of this section finds it, at each place, that a turn is over.
 
-    It is given the sound up to 64 ms of silence there, with room noise, three times. Places where it has no opinion are
-    left out. Raises `VivavoceError`.
+    It is given the sound up to 100 ms of silence there, with room noise, three times. Places where it has no opinion
+    are left out. Raises `VivavoceError`.
     """
 
     def loading(engine: str, step: str, done: int, total: int | None) -> None:
@@ -93,10 +93,10 @@ async def heard_after(
 
 
 def sound_until(clip: Clip, words: int, seed: int) -> AudioChunk:
-    """The clip in a room up to 64 ms of silence after so many of its words."""
+    """The clip in a room up to 100 ms of silence after so many of its words."""
     until_ms = clip.voiced_until_ms
     if words < len(clip.words):
-        gap = gap_after(clip, clip.words[words - 1])
+        gap = gap_after(clip, words)
         clip, until_ms = with_pause(clip, gap, PAUSE_MS, seed), gap.quiet_from_ms
     rate_hz = clip.audio.sample_rate_hz
     length = round((until_ms + SILENCE_MS) * rate_hz / 1000) * BYTES_PER_SAMPLE

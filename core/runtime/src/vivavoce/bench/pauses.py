@@ -65,9 +65,12 @@ def gaps(clip: Clip) -> list[Gap]:
     return inner[: (len(inner) + 1) // 2]
 
 
-def gap_after(clip: Clip, word: Word) -> Gap:
-    """The softest place near a word's end."""
-    return _gap(clip, softest(levels_dbfs(clip.audio, STEP_MS), word.end_ms)[1])
+def gap_after(clip: Clip, words: int) -> Gap:
+    """The softest place after so many words, or, where none of those near words' ends is, near the end of the last."""
+    levels = levels_dbfs(clip.audio, STEP_MS)
+    places = [_gap(clip, at_ms) for _, at_ms in sorted({softest(levels, word.end_ms) for word in clip.words})]
+    after = next((gap for gap in places if gap.words_before == words), None)
+    return after or _gap(clip, softest(levels, clip.words[words - 1].end_ms)[1])
 
 
 def _gap(clip: Clip, at_ms: float) -> Gap:
