@@ -100,13 +100,11 @@ TINY, BASE = "heard_tiny", "heard_base"
 """Columns of the transcribers; the weights are fitted to Whisper `base`."""
 READ_BESIDE = "large, with a head"
 """Who reads the words beside a transcriber, as the weights are fitted: games.csv knows the words of nobody else."""
-GAMES = "game"
-"""The family of speakers that are people; the others are synthetic."""
 
 Shares = dict[str, float]
 SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
-HEARD_SHARES: Shares = {"eager": 0.054, "balanced": 0.015, "patient": 0.008}
+HEARD_SHARES: Shares = {"eager": 0.062, "balanced": 0.0175, "patient": 0.008}
 UNREAD_SHARES: Shares = {"eager": 0.03, "balanced": 0.015, "patient": 0.004}
 """The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
 prosody beside another; HEARD, the words beside a transcriber; UNREAD, a transcriber where nobody reads the words."""
@@ -187,13 +185,11 @@ def joined(some: Silences, more: Silences) -> Silences:
 def weighed(silences: Silences) -> tuple[Silences, Array]:
     """Ends and pauses, and what each weighs.
 
-    Ends and pauses weigh the same, people as much as synthetic voices, and so do the families of these: a new speaker
-    is like one of them, not like the mean of many readings by one.
+    Ends and pauses weigh the same, and so do the families of voices, people being one: a new speaker is like one of
+    them, not like the mean of many readings by one.
     """
     chosen = silences.only(silences.over | silences.mid)
-    synthetic = len({*chosen.family} - {GAMES})
-    share = {family: 1.0 if family == GAMES else 1 / synthetic for family in {*chosen.family}}
-    weight = np.array([share[family] / np.sum(chosen.family == family) for family in chosen.family])
+    weight = np.array([1 / np.sum(chosen.family == family) for family in chosen.family])
     return chosen, weight / np.where(chosen.over, weight[chosen.over].sum(), weight[chosen.mid].sum()) / 2
 
 

@@ -18,6 +18,8 @@ STEP_MS = 5.0
 SEARCH_MS = 80.0
 # A word whose stated end comes so long after the middle of a gap has been said before it.
 LATE_MS = 40.0
+# What is softer than a pause for so long is a silence, and no closure within a word.
+SILENCE_MS = 60.0
 # Before so many words, and after so many, a pause is no pause in mid-sentence.
 WORDS_AT_EDGES = 2
 
@@ -66,11 +68,13 @@ def gaps(clip: Clip) -> list[Gap]:
 
 
 def gap_after(clip: Clip, words: int) -> Gap:
-    """The softest place after so many words, or, where none of those near words' ends is, near the end of the last."""
+    """Where the speaker falls silent after so many words: the longest silence there is, or else the softest place."""
     levels = levels_dbfs(clip.audio, STEP_MS)
-    places = [_gap(clip, at_ms) for _, at_ms in sorted({softest(levels, word.end_ms) for word in clip.words})]
-    after = next((gap for gap in places if gap.words_before == words), None)
-    return after or _gap(clip, softest(levels, clip.words[words - 1].end_ms)[1])
+    end_ms = clip.words[words - 1].end_ms
+    next_ms = clip.words[words].end_ms if words < len(clip.words) else clip.voiced_until_ms
+    places = [_gap(clip, ms) for ms in np.arange(max(0.0, end_ms - SEARCH_MS), next_ms, STEP_MS)]
+    silent = [gap for gap in places if gap.words_before == words and gap.quiet_ms >= SILENCE_MS]
+    return max(silent, key=lambda gap: gap.quiet_ms, default=_gap(clip, softest(levels, end_ms)[1]))
 
 
 def _gap(clip: Clip, at_ms: float) -> Gap:

@@ -28,10 +28,10 @@ STRETCH = (0.9, 2.0)
 
 WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.65, balanced=2.2, patient=4.85)
 TRANSCRIBER_ALONE = TurnFit(
-    intercept=-0.186, audio=0.0, text=0.0, eager=3.85, balanced=3.6, patient=5.65, transcriber=0.891
+    intercept=-0.161, audio=0.0, text=0.0, eager=3.7, balanced=3.4, patient=5.4, transcriber=0.804
 )
 WORDS_AND_TRANSCRIBER = TurnFit(
-    intercept=0.38, audio=0.0, text=0.376, eager=2.9, balanced=3.35, patient=5.1, transcriber=0.742
+    intercept=0.509, audio=0.0, text=0.495, eager=2.75, balanced=3.25, patient=5.05, transcriber=0.59
 )
 SMART_TURN = TurnFits(
     beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.55, balanced=2.2, patient=4.85),
