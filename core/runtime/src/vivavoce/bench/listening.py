@@ -81,7 +81,7 @@ async def heard_after(
         heard: dict[Place, float] = {}
         for done, (number, count) in enumerate(places):
             tell("the transcriber listens to the clips", done, len(places))
-            sounds = [sound_until(clips[number], count, seed) for seed in range(NOISES)]
+            sounds = sounds_until(clips[number], count)
             found = [over for over in [await _end_of_turn(session, sound) for sound in sounds] if over is not None]
             if found:
                 heard[number, count] = round(median(found), 4)
@@ -92,15 +92,17 @@ async def heard_after(
         await engine.close()
 
 
-def sound_until(clip: Clip, words: int, seed: int) -> AudioChunk:
-    """The clip in a room up to 100 ms of silence after so many of its words."""
-    until_ms = clip.voiced_until_ms
-    if words < len(clip.words):
-        gap = gap_after(clip, words)
-        clip, until_ms = with_pause(clip, gap, PAUSE_MS, seed), gap.quiet_from_ms
-    rate_hz = clip.audio.sample_rate_hz
-    length = round((until_ms + SILENCE_MS) * rate_hz / 1000) * BYTES_PER_SAMPLE
-    return RoomNoise(NOISE_DBFS, seed).under(AudioChunk(clip.audio.pcm[:length].ljust(length, b"\0"), rate_hz))
+def sounds_until(clip: Clip, words: int) -> list[AudioChunk]:
+    """The clip up to 100 ms of silence after so many of its words, in three stretches of a room's noise."""
+    if words >= len(clip.words):
+        return [_in_room(clip.audio, clip.voiced_until_ms, seed) for seed in range(NOISES)]
+    gap = gap_after(clip, words)
+    return [_in_room(with_pause(clip, gap, PAUSE_MS, seed).audio, gap.quiet_from_ms, seed) for seed in range(NOISES)]
+
+
+def _in_room(audio: AudioChunk, until_ms: float, seed: int) -> AudioChunk:
+    length = round((until_ms + SILENCE_MS) * audio.sample_rate_hz / 1000) * BYTES_PER_SAMPLE
+    return RoomNoise(NOISE_DBFS, seed).under(AudioChunk(audio.pcm[:length].ljust(length, b"\0"), audio.sample_rate_hz))
 
 
 def _turn(clip: Clip) -> Turn:

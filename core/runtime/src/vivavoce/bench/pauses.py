@@ -68,13 +68,16 @@ def gaps(clip: Clip) -> list[Gap]:
 
 
 def gap_after(clip: Clip, words: int) -> Gap:
-    """Where the speaker falls silent after so many words: the longest silence there is, or else the softest place."""
-    levels = levels_dbfs(clip.audio, STEP_MS)
+    """Where the speaker falls silent after so many words: amid the longest silence there is, or else at the softest
+    place near the word's end."""
     end_ms = clip.words[words - 1].end_ms
     next_ms = clip.words[words].end_ms if words < len(clip.words) else clip.voiced_until_ms
-    places = [_gap(clip, ms) for ms in np.arange(max(0.0, end_ms - SEARCH_MS), next_ms, STEP_MS)]
+    places = [_gap(clip, ms) for ms in np.arange(max(0.0, end_ms - SEARCH_MS), next_ms, SILENCE_MS - STEP_MS)]
     silent = [gap for gap in places if gap.words_before == words and gap.quiet_ms >= SILENCE_MS]
-    return max(silent, key=lambda gap: gap.quiet_ms, default=_gap(clip, softest(levels, end_ms)[1]))
+    if not silent:
+        return _gap(clip, softest(levels_dbfs(clip.audio, STEP_MS), end_ms)[1])
+    longest = max(silent, key=lambda gap: gap.quiet_ms)
+    return replace(longest, at_ms=(longest.quiet_from_ms + longest.quiet_until_ms) / 2)
 
 
 def _gap(clip: Clip, at_ms: float) -> Gap:
