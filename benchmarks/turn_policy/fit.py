@@ -104,7 +104,7 @@ READ_BESIDE = "large, with a head"
 Shares = dict[str, float]
 SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
 SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
-HEARD_SHARES: Shares = {"eager": 0.062, "balanced": 0.0175, "patient": 0.008}
+HEARD_SHARES: Shares = {"eager": 0.062, "balanced": 0.022, "patient": 0.008}
 UNREAD_SHARES: Shares = {"eager": 0.03, "balanced": 0.015, "patient": 0.004}
 """The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
 prosody beside another; HEARD, the words beside a transcriber; UNREAD, a transcriber where nobody reads the words."""

@@ -16,6 +16,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ import soundfile
 import soxr
 from dialogues import SpokenLine
 from events import Moment, Utterance, fluent_moments, halting_moments, lines_of, read_utterances
-from fit_whisper import in_some_room, is_held_out, moments_of, some_lines
+from fit_whisper import in_some_room, is_held_out, moments_of, pauses_of, shuffled_lines
 from listening import TRANSCRIBERS, Ears, over, text_probabilities
 from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room
 from voices import speak
@@ -199,7 +200,7 @@ def rows_of(
 def write_games(path: Path, games: Path) -> None:
     """Save silences in spoken lines: what transcribers and the heads say of them, but not the words."""
     ears = Ears()
-    lines = [line for line in some_lines(games) if is_held_out(line.name)][:GAME_LINES]
+    lines = [line for line in shuffled_lines(games) if is_held_out(line.name)][:GAME_LINES]
     rows = [row for line in lines for row in game_rows(ears, line)]
     save(path, [row | {"text": ""} for row in ask([asdict(row) for row in rows], HEADS)])
 
@@ -207,7 +208,7 @@ def write_games(path: Path, games: Path) -> None:
 def game_rows(ears: Ears, line: SpokenLine) -> Iterator[Row]:
     """The end of a line, a cut and a pause in it, as far as voice activity and both transcribers notice them."""
     rng = np.random.default_rng(zlib.crc32(f"{line.name} judged".encode()))
-    for kind, speech in moments_of(line, rng):
+    for kind, speech in chain(moments_of(line, rng), islice(pauses_of(line, rng), 1)):
         recording, voiced_until = in_some_room(speech, rng)
         heard, silences = ears.heard(recording, voiced_until), ears.silences(recording)
         if not silences or not all(decoded.text for decoded in heard.values()):

@@ -54,14 +54,16 @@ def test_cuts_are_apart_and_not_at_pauses(module) -> None:
 
 
 def test_the_moments_of_a_line(module) -> None:
-    fit_whisper = module("fit_whisper")
-    line = module("dialogues").SpokenLine("line", voice(2.0, 0.4, 2.0))
+    fit_whisper, spoken_line = module("fit_whisper"), module("dialogues").SpokenLine
+    line = spoken_line("line", voice(2.0, 0.4, 2.0))
     moments = dict(fit_whisper.moments_of(line, np.random.default_rng(1)))
-    assert moments.keys() == {"end", "splice", "pause"}
-    assert len(moments["pause"]) < len(moments["end"]) * 0.6
-    assert not list(
-        fit_whisper.moments_of(module("dialogues").SpokenLine("soft", line.sound / 50), np.random.default_rng(1))
-    )
+    assert moments.keys() == {"end", "splice"}
+    ((kind, paused),) = fit_whisper.pauses_of(line, np.random.default_rng(1))
+    assert kind == "pause"
+    assert len(paused) < len(moments["end"]) * 0.6
+    soft = spoken_line("soft", line.sound / 50)
+    for moments_of in (fit_whisper.moments_of, fit_whisper.pauses_of):
+        assert not list(moments_of(soft, np.random.default_rng(1)))
 
 
 def test_the_voice_ends_where_a_recording_says(module) -> None:
@@ -75,8 +77,24 @@ def test_the_fit_finds_the_state_that_tells(module) -> None:
     random = np.random.default_rng(1)
     seen = (5 + random.normal(size=(3000, 12))).astype(np.float32)
     over = random.random(3000) < 1 / (1 + np.exp(1.5 - 3 * (seen[:, 4] - 5)))
-    weights, bias = fit_whisper.fitted(seen, over)
+    weights, bias = fit_whisper.fitted(
+        seen, np.where(over, "end", np.where(random.random(3000) < 0.3, "pause", "splice"))
+    )
     log_odds = seen @ weights + bias
     assert np.argmax(np.abs(weights)) == 4
     assert fit_whisper.ranked(log_odds, over) == pytest.approx(fit_whisper.ranked(seen[:, 4], over), abs=0.01)
     assert (log_odds[over] > 0).mean() == pytest.approx((log_odds[~over] < 0).mean(), abs=0.06)
+
+
+def test_the_few_pauses_count_as_they_should(module) -> None:
+    """One state tells ends from cuts, the other from pauses, of which there are few."""
+    fit_whisper: ModuleType = module("fit_whisper")
+    random = np.random.default_rng(1)
+    kinds = np.array(["end"] * 1000 + ["splice"] * 1000 + ["pause"] * 20)
+    seen = random.normal(size=(len(kinds), 2)).astype(np.float32)
+    seen[kinds == "splice", 0] -= 2
+    seen[kinds == "pause", 1] -= 2
+    weights, _ = fit_whisper.fitted(seen, kinds)
+    assert weights[1] > weights[0] / 4
+    none, _ = fit_whisper.fitted(seen[kinds != "pause"], kinds[kinds != "pause"])
+    assert abs(none[1]) < 0.1

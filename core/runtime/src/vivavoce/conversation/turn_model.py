@@ -28,10 +28,10 @@ STRETCH = (0.9, 2.0)
 
 WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.65, balanced=2.2, patient=4.85)
 TRANSCRIBER_ALONE = TurnFit(
-    intercept=-0.161, audio=0.0, text=0.0, eager=3.7, balanced=3.4, patient=5.4, transcriber=0.804
+    intercept=0.121, audio=0.0, text=0.0, eager=3.8, balanced=3.35, patient=5.15, transcriber=0.93
 )
 WORDS_AND_TRANSCRIBER = TurnFit(
-    intercept=0.509, audio=0.0, text=0.495, eager=2.75, balanced=3.25, patient=5.05, transcriber=0.59
+    intercept=0.71, audio=0.0, text=0.486, eager=2.8, balanced=2.95, patient=5.0, transcriber=0.659
 )
 SMART_TURN = TurnFits(
     beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.55, balanced=2.2, patient=4.85),
