@@ -68,8 +68,7 @@ def gaps(clip: Clip) -> list[Gap]:
 
 
 def gap_after(clip: Clip, words: int) -> Gap:
-    """Where the speaker falls silent after so many words: amid the longest silence there is, or else at the softest
-    place near the word's end."""
+    """Where the speaker falls silent after so many words: amid the longest silence, or else at the softest place."""
     end_ms = clip.words[words - 1].end_ms
     next_ms = clip.words[words].end_ms if words < len(clip.words) else clip.voiced_until_ms
     places = [_gap(clip, ms) for ms in np.arange(max(0.0, end_ms - SEARCH_MS), next_ms, SILENCE_MS - STEP_MS)]
