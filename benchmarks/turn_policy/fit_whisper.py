@@ -3,7 +3,7 @@
     python benchmarks/turn_policy/fit_whisper.py base --games FOLDER
 
 needs the model's weights and the two games' recordings (the README says whence), and takes some twenty minutes on two
-cores (`tiny.en` twelve). Of each line it learns its end, a cut at a soft place within, and the pauses that the speaker
+cores, for either model. Of each line it learns its end, a cut at a soft place within, and the pauses that the speaker
 made: each in some room, at some pitch, 8 to 120 ms after the voice. A fifth of the lines is held out, and judged.
 """
 
