@@ -24,14 +24,31 @@ def hum(seconds: float, rate_hz: int) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * 200 * np.arange(round(seconds * rate_hz)) / rate_hz)).astype(np.float32)
 
 
+def conversation() -> bytes:
+    """One level; the player asks something, and the answer is in two recordings, with commands before and between."""
+
+    def line(number: int, text: bytes) -> bytes:
+        said = struct.pack(">HHB", 0, number, len(text)) + text
+        return said + bytes(-len(said) % 4 if text else 0)
+
+    asked, answered = line(7, b"Who is it?"), line(9, b"") + line(1, b"It's me, *XY00(237,112)*15 ha ha.")
+    level = bytes(96)
+    start = 32 + len(level)
+    head = struct.pack(">5h", -1, 0, 2, 1, 2) + bytes(12) + struct.pack(">H", start + len(asked)) + bytes(8)
+    return b"AmBk".ljust(20, b"\0") + head + level + asked + answered
+
+
 def write_queen(folder: Path) -> None:
     with io.BytesIO() as file:
         soundfile.write(file, hum(2.0, 22_050), 22_050, format="MP3")
         sound = file.getvalue()
-    names = (b"020001P2.SB", b"PICTURE.ACT")
-    start = 15 + 21 * len(names)
-    table = b"".join(struct.pack(">12sBII", name, 1, start, len(sound)) for name in names)
-    (folder / "queen.1c").write_bytes(b"QTBLCEM10\0\0\0\1"[:13] + struct.pack(">H", len(names)) + table + sound)
+    files = {b"020001P1.SB": sound, b"020001P3.SB": sound, b"PICTURE.ACT": sound, b"BOB.DOG": conversation()}
+    table, place = b"", 15 + 21 * len(files)
+    for name, data in files.items():
+        table += struct.pack(">12sBII", name, 1, place, len(data))
+        place += len(data)
+    head = b"QTBLCEM10\0\0\0\1" + struct.pack(">H", len(files))
+    (folder / "queen.1c").write_bytes(head + table + b"".join(files.values()))
 
 
 def write_sky(folder: Path) -> None:
@@ -52,7 +69,7 @@ def test_lines_of_a_second_and_more_are_read(spoken_lines, tmp_path: Path) -> No
     write_queen(tmp_path)
     write_sky(tmp_path)
     lines = {line.name: line.sound for line in spoken_lines(tmp_path)}
-    assert lines.keys() == {"queen/020001P2", "sky/50007"}
+    assert lines.keys() == {"queen/020001P1", "queen/020001P3", "sky/50007"}
     assert len(lines["sky/50007"]) == pytest.approx(1.5 * 16_000, rel=0.01)
     for sound in lines.values():
         loud = np.abs(np.fft.rfft(sound[:16_000]))
@@ -62,3 +79,10 @@ def test_lines_of_a_second_and_more_are_read(spoken_lines, tmp_path: Path) -> No
 def test_a_folder_without_the_games_is_refused(spoken_lines, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"holds no queen\.1c: unpack both games there"):
         list(spoken_lines(tmp_path))
+
+
+def test_what_is_said_is_known_of_conversations(spoken_lines, tmp_path: Path) -> None:
+    write_queen(tmp_path)
+    write_sky(tmp_path)
+    texts = {line.name: line.text for line in spoken_lines(tmp_path)}
+    assert texts == {"queen/020001P1": "It's me,", "queen/020001P3": "ha ha.", "sky/50007": ""}
