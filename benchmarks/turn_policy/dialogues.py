@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from rnc import is_packed, unpacked
 from rooms import RATE_HZ, Sound
 
-SKY_SPEECH = 50_000
-"""Files from this number on are speech: a header of 22 bytes, then unsigned 8 bit samples."""
+SKY_SPEECH = range(50_000, 60_000)
+"""Files of these numbers are speech: a header of 22 bytes, then unsigned 8 bit samples, packed but for a few."""
 SKY_HEADER, SKY_RATE_HZ = 22, 11_025
 QUEEN_HEADER, QUEEN_ENTRY = 15, 21
 TALK_HEADER, TALK_START, TALK_LEVEL, TALK_ANSWERS = 20, 32, 96, 22
@@ -97,8 +98,9 @@ def _sky(table: bytes, data: bytes) -> Iterator[SpokenLine]:
         offset = low | middle << 8 | (high & 0x7F) << 16
         offset = offset << 4 if high & 0x80 else offset
         size = (length[0] | length[1] << 8 | length[2] << 16) & 0x3FFFFF
-        if number >= SKY_SPEECH and size > SKY_HEADER:
-            samples = np.frombuffer(data[offset + SKY_HEADER : offset + size], np.uint8)
+        if number in SKY_SPEECH and size > SKY_HEADER:
+            recorded = data[offset + SKY_HEADER : offset + size]
+            samples = np.frombuffer(unpacked(recorded) if is_packed(recorded) else recorded, np.uint8)
             yield SpokenLine(f"sky/{number}", _at_rate((samples.astype(np.float32) - 128) / 128, SKY_RATE_HZ))
 
 

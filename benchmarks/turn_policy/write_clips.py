@@ -3,11 +3,10 @@
     python benchmarks/turn_policy/write_clips.py FOLDER --games GAMES --agent agents/simulated.yaml
     python benchmarks/turn_policy/write_clips.py FOLDER --games GAMES
 
-The first is for `vivavoce bench`: sentences that no head of ours learnt. FOLDER gets the recordings,
-`transcripts.tsv`, a `script.json` of the words and when each ends, and `agent.yaml`: the agent with that script in place
-of its own. The words are the game's; Whisper `base` finds their times, so sentences that it does not get word by word
-are left out. Takes two seconds a sentence. The second is for `benchmarks/whisper`: any sentences, recordings and
-transcripts alone.
+The first is for `vivavoce bench`: sentences that no head of ours learnt. FOLDER gets the recordings, `transcripts.tsv`,
+a `script.json` of the words and when each ends, and `agent.yaml`: the agent with that script in place of its own. The
+words are the game's; Whisper `base` finds their times, so sentences that it does not get word by word are left out.
+Takes a few seconds a sentence. The second is for `benchmarks/whisper`: any sentences, recordings and transcripts alone.
 """
 
 from __future__ import annotations

@@ -15,9 +15,14 @@ HERE = Path(__file__).parents[3] / "benchmarks" / "turn_policy"
 
 
 @pytest.fixture
-def spoken_lines(monkeypatch):
+def dialogues(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(HERE), *sys.path])
-    return __import__("dialogues").spoken_lines
+    return __import__("dialogues")
+
+
+@pytest.fixture
+def spoken_lines(dialogues):
+    return dialogues.spoken_lines
 
 
 def hum(seconds: float, rate_hz: int) -> np.ndarray:
@@ -52,11 +57,11 @@ def write_queen(folder: Path) -> None:
 
 
 def write_sky(folder: Path) -> None:
-    """A line of 1.5 s at an offset in units of 16 bytes, one of 0.5 s, and a file that is no speech."""
+    """A line of 1.5 s at an offset in units of 16 bytes, one of 0.5 s, and files that are no speech."""
     pcm = (hum(1.5, 11_025) * 127 + 128).astype(np.uint8).tobytes()
     short = (hum(0.5, 11_025) * 127 + 128).astype(np.uint8).tobytes()
     data = bytes(32) + bytes(22) + pcm
-    entries = [(50_007, 2 | 1 << 23, 22 + len(pcm)), (50_008, len(data), 22 + len(short)), (41, 0, 10)]
+    entries = [(50_007, 2 | 1 << 23, 22 + len(pcm)), (50_008, len(data), 22 + len(short)), (41, 0, 10), (60_031, 0, 10)]
     table = b"".join(
         struct.pack("<H", number) + offset.to_bytes(3, "little") + size.to_bytes(3, "little")
         for number, offset, size in entries
@@ -86,3 +91,17 @@ def test_what_is_said_is_known_of_conversations(spoken_lines, tmp_path: Path) ->
     write_sky(tmp_path)
     texts = {line.name: line.text for line in spoken_lines(tmp_path)}
     assert texts == {"queen/020001P1": "It's me,", "queen/020001P3": "ha ha.", "sky/50007": ""}
+
+
+def test_packed_lines_are_unpacked(dialogues, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What packing does is tested in `test_rnc.py`."""
+    pcm = (hum(1.5, 11_025) * 127 + 128).astype(np.uint8).tobytes()
+    packed = b"RNC\x01 and so on"
+    monkeypatch.setattr(dialogues, "unpacked", {packed: pcm}.__getitem__)
+    write_queen(tmp_path)
+    size = (22 + len(packed)).to_bytes(3, "little")
+    (tmp_path / "sky.dnr").write_bytes(struct.pack("<IH", 1, 50_007) + bytes(3) + size)
+    (tmp_path / "sky.dsk").write_bytes(bytes(22) + packed)
+    (line,) = [line for line in dialogues.spoken_lines(tmp_path) if line.name == "sky/50007"]
+    assert len(line.sound) == pytest.approx(1.5 * 16_000, rel=0.01)
+    assert np.abs(np.fft.rfft(line.sound[:16_000])).argmax() == pytest.approx(200, abs=2)
