@@ -78,7 +78,7 @@ class Style:
 STYLES = (
     Style("eager", 90, 700, 200, ("splice",)),
     Style("balanced", 200, 700, 400, ("splice",)),
-    Style("patient", 500, 1200, 200, ("splice", "pause")),
+    Style("patient", 600, 1200, 200, ("splice", "pause")),
 )
 BALANCED = STYLES[1]
 CURVE, CURVE_BARS = Style("curve", 96, 1200, 300, ()), (0.0, 1.0, 2.0, 3.0, 4.0)
@@ -102,10 +102,10 @@ READ_BESIDE = "large, with a head"
 """Who reads the words beside a transcriber, as the weights are fitted: games.csv knows the words of nobody else."""
 
 Shares = dict[str, float]
-SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.008}
-SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.008}
-HEARD_SHARES: Shares = {"eager": 0.062, "balanced": 0.022, "patient": 0.008}
-UNREAD_SHARES: Shares = {"eager": 0.03, "balanced": 0.015, "patient": 0.004}
+SHARES: Shares = {"eager": 0.105, "balanced": 0.042, "patient": 0.003}
+SURER_SHARES: Shares = {"eager": 0.055, "balanced": 0.032, "patient": 0.003}
+HEARD_SHARES: Shares = {"eager": 0.062, "balanced": 0.022, "patient": 0.003}
+UNREAD_SHARES: Shares = {"eager": 0.03, "balanced": 0.015, "patient": 0.003}
 """The share of pauses that each style may take for an end; two good signals take less to be as quick as one: SURER,
 prosody beside another; HEARD, the words beside a transcriber; UNREAD, a transcriber where nobody reads the words."""
 

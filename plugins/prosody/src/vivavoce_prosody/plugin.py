@@ -17,8 +17,8 @@ ASK_AFTER_MS = 90.0
 MAX_AUDIO_MS = 2_100.0
 # Printed by benchmarks/turn_policy/fit.py.
 FITS = TurnFits(
-    beside_words=TurnFit(intercept=0.963, audio=0.385, text=0.784, eager=2.2, balanced=1.9, patient=5.15),
-    alone=TurnFit(intercept=0.081, audio=0.568, text=0.0, eager=2.95, balanced=2.8, patient=5.05),
+    beside_words=TurnFit(intercept=0.963, audio=0.385, text=0.784, eager=2.2, balanced=1.9, patient=4.6),
+    alone=TurnFit(intercept=0.081, audio=0.568, text=0.0, eager=2.95, balanced=2.8, patient=5.9),
 )
 
 

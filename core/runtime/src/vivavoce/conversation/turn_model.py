@@ -26,7 +26,7 @@ STRETCH = (0.9, 2.0)
 """How much a person's pauses may change the wait: little towards less, for who paused briefly may yet stop to think."""
 
 
-WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.65, balanced=2.2, patient=4.85)
+WORDS_ALONE = TurnFit(intercept=1.019, audio=0.0, text=0.877, eager=1.65, balanced=2.2, patient=4.4)
 TRANSCRIBER_ALONE = TurnFit(
     intercept=0.121, audio=0.0, text=0.0, eager=3.8, balanced=3.35, patient=5.15, transcriber=0.93
 )
@@ -34,8 +34,8 @@ WORDS_AND_TRANSCRIBER = TurnFit(
     intercept=0.71, audio=0.0, text=0.486, eager=2.8, balanced=2.95, patient=5.0, transcriber=0.659
 )
 SMART_TURN = TurnFits(
-    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.55, balanced=2.2, patient=4.85),
-    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=3.0, balanced=1.8, patient=3.7),
+    beside_words=TurnFit(intercept=0.849, audio=0.152, text=0.881, eager=1.55, balanced=2.2, patient=4.3),
+    alone=TurnFit(intercept=-0.174, audio=0.16, text=0.0, eager=3.0, balanced=1.8, patient=4.0),
 )
 """Of smart-turn, and of a turn detector whose offer says nothing else."""
 
@@ -77,7 +77,7 @@ STYLES = {
     for style in (
         Style("eager", min_ms=90, max_ms=700, slope_ms=200, blind_ms=400),
         Style("balanced", min_ms=200, max_ms=700, slope_ms=400, blind_ms=700),
-        Style("patient", min_ms=500, max_ms=1200, slope_ms=200, blind_ms=1000),
+        Style("patient", min_ms=600, max_ms=1200, slope_ms=200, blind_ms=1000),
     )
 }
 
