@@ -17,19 +17,19 @@ from vivavoce_whisper.decoder import Decoder
 Transcribe = Callable[[bytes], str]
 """PCM16 at 16 kHz in, text out."""
 
-OURS, OURS_CHECKED, OURS_CAREFUL = "vivavoce", "vivavoce, decoding: checked", "vivavoce, decoding: careful"
+OURS, OURS_CHECKED, OURS_GREEDY = "vivavoce", "vivavoce, decoding: checked", "vivavoce, decoding: greedy"
 DEFAULTS, DEFAULTS_TOLD = "WhisperModel.transcribe, defaults", "WhisperModel.transcribe, defaults, language=en"
 
 
 def contestants(model: WhisperModel) -> dict[str, Transcribe]:
     """All of them on one loaded model: the same weights, arithmetic and threads."""
-    ours, checked, careful = Decoder(model), Decoder(model, decoding="checked"), Decoder(model, decoding="careful")
+    ours, checked, greedy = Decoder(model), Decoder(model, decoding="checked"), Decoder(model, decoding="greedy")
     return {
         OURS: lambda pcm: _whole(ours, pcm),
         DEFAULTS: lambda pcm: _theirs(model, pcm, None),
         DEFAULTS_TOLD: lambda pcm: _theirs(model, pcm, "en"),
         OURS_CHECKED: lambda pcm: _whole(checked, pcm),
-        OURS_CAREFUL: lambda pcm: _whole(careful, pcm),
+        OURS_GREEDY: lambda pcm: _whole(greedy, pcm),
     }
 
 

@@ -139,34 +139,34 @@ def test_prompt_names_the_language() -> None:
     assert model.prompts == [[1001, 1002, 1004, 1005], [1001, 1003, 1004, 1005]]
 
 
-def test_careful_decoding_has_beams_and_timestamps_and_pads_the_mel() -> None:
-    timestamps = range(END + 364, END + 366)
-    model = StubModel([answer(timestamps[0], 1, 2, timestamps[1])])
-    assert model.decoder(decoding="careful").decode(pcm(sound(2))).text == "1 2"
-    assert (model.prompts, model.beams, model.windows_s) == ([[1001, 1002, 1004]], [5], [12])
+@pytest.mark.parametrize(("decoding", "beams"), [("greedy", 1), ("beams", 5), ("checked", 5)])
+def test_beams(decoding: str, beams: int) -> None:
+    model = StubModel([answer(1, 2)])
+    assert model.decoder(decoding=decoding).decode(pcm(sound(2))).text == "1 2"
+    assert (model.prompts, model.beams, model.windows_s) == ([[1001, 1002, 1004, 1005]], [beams], [12])
 
 
-def test_unsure_words_are_checked_in_the_full_window_with_timestamps() -> None:
-    model = StubModel([answer(1, 2, log_probability=-0.26), answer(END + 364, 3, END + 366, log_probability=-0.6)])
+def test_doubtful_words_are_checked_in_the_full_window_with_timestamps() -> None:
+    model = StubModel([answer(1, 2, log_probability=-0.51), answer(END + 364, 3, END + 366, log_probability=-0.6)])
     assert model.decoder(decoding="checked").decode(pcm(sound(2))).text == "3"
     assert model.prompts == [[1001, 1002, 1004, 1005], [1001, 1002, 1004]]
-    assert (model.beams, model.windows_s) == ([1, 1], [12, 30])
+    assert (model.beams, model.windows_s) == ([5, 5], [12, 30])
 
 
-def test_unsure_words_stay_where_the_check_goes_in_circles() -> None:
-    model = StubModel([answer(1, 2, log_probability=-0.4), answer(1, 2, 3, 4, 1, 2, 3, 4, 1)])
+def test_doubtful_words_stay_where_the_check_goes_in_circles() -> None:
+    model = StubModel([answer(1, 2, log_probability=-0.6), answer(1, 2, 3, 4, 1, 2, 3, 4, 1)])
     assert model.decoder(decoding="checked").decode(pcm(sound(2))).text == "1 2"
 
 
-def test_what_is_unsure_and_goes_in_circles_is_checked_once() -> None:
-    model = StubModel([answer(1, 2, 3, 4, 1, 2, 3, 4, log_probability=-0.4), answer(1, 2, 3, 4)])
+def test_what_is_doubtful_and_goes_in_circles_is_checked_once() -> None:
+    model = StubModel([answer(1, 2, 3, 4, 1, 2, 3, 4, log_probability=-0.6), answer(1, 2, 3, 4)])
     assert model.decoder(decoding="checked").decode(pcm(sound(4))).text == "1 2 3 4"
     assert model.prompts[1] == [1001, 1002, 1004]
 
 
 @pytest.mark.parametrize(
     ("decoding", "log_probability", "draft"),
-    [("checked", -0.24, False), ("checked", -0.9, True), ("quick", -0.9, False), ("careful", -0.9, False)],
+    [("checked", -0.49, False), ("checked", -0.9, True), ("greedy", -0.9, False), ("beams", -0.9, False)],
 )
 def test_sure_words_drafts_and_other_ways_of_decoding_need_no_check(
     decoding: str, log_probability: float, draft: bool
@@ -187,10 +187,9 @@ def test_likely_silence_is_not_checked() -> None:
     assert model.decoder(decoding="checked").decode(pcm(sound(1))).text == ""
 
 
-def test_timestamps_count_towards_the_length_at_which_a_text_is_cut_off() -> None:
-    cut_off, whole = answer(END + 364, *range(20)), answer(END + 364, *range(24))
-    model = StubModel([cut_off, whole])
-    assert model.decoder(decoding="careful").decode(pcm(sound(1))).text == " ".join(map(str, range(24)))
+def test_timestamps_count_towards_the_length_at_which_a_check_is_cut_off() -> None:
+    model = StubModel([answer(1, 2, log_probability=-0.6), answer(END + 364, *range(37))])
+    assert model.decoder(decoding="checked").decode(pcm(sound(1))).text == "1 2"
 
 
 def test_prompt_of_an_english_model_is_short() -> None:
@@ -279,13 +278,12 @@ def test_it_is_read_at_the_end_of_what_is_not_settled() -> None:
 @pytest.mark.parametrize(
     ("given", "options", "duration_s"),
     [
-        ([answer(1, 2)], {"decoding": "careful"}, 2),
         ([answer(1, 2, no_speech=0.9, log_probability=-0.9)], {}, 2),
         ([answer()], {}, 2),
         ([answer(1)], {}, 0.15),
         ([answer(1)], {"head": None}, 2),
     ],
-    ids=["careful", "silence", "no words", "short", "another model"],
+    ids=["silence", "no words", "short", "another model"],
 )
 def test_nothing_is_told_without_words_and_of_little_sound(
     given: list[SimpleNamespace], options: dict[str, Any], duration_s: float
@@ -296,10 +294,10 @@ def test_nothing_is_told_without_words_and_of_little_sound(
 @pytest.mark.parametrize(
     "given",
     [
-        [answer(1, 2, log_probability=-0.5), answer(3, 4)],
+        [answer(1, 2, log_probability=-0.6), answer(3, 4)],
         [answer(1, 2, 3, 4, 1, 2, 3, 4), answer(1, 2, 3, 4)],
     ],
-    ids=["unsure", "circles"],
+    ids=["doubtful", "circles"],
 )
 def test_of_two_decodes_the_first_tells(given: list[SimpleNamespace]) -> None:
     decoder = StubModel(given, loud=range(97, 100)).decoder(head=HEAD, decoding="checked")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from vivavoce_whisper.decoder import AGAIN, CAREFUL, QUICK, Decoder, Manner
+from vivavoce_whisper.decoder import AGAIN, BEAMS, GREEDY, Decoder, Manner
 from vivavoce_whisper.loading import load_decoder
 from vivavoce_whisper.options import Decoding, WhisperOptions
 
@@ -62,7 +62,7 @@ def test_word_error_rate_against_faster_whisper(exact: Decoder, spoken: dict[str
     assert ours <= theirs + 0.05
 
 
-@pytest.mark.parametrize("manner", [QUICK, AGAIN, CAREFUL])
+@pytest.mark.parametrize("manner", [GREEDY, BEAMS, AGAIN])
 def test_a_text_is_cut_off_where_it_is_told_to_and_known_to_be(
     decoder: Decoder, spoken: dict[str, bytes], manner: Manner
 ) -> None:
@@ -94,14 +94,14 @@ def test_a_sentence_that_was_cut_off_ends_less_likely_than_a_whole_one(
     assert all(0 <= p <= 1 for p in whole)
 
 
-@pytest.mark.parametrize("decoding", ["checked", "careful"])
+@pytest.mark.parametrize("decoding", ["greedy", "checked"])
 def test_other_ways_of_decoding_hear_no_worse(decoder: Decoder, spoken: dict[str, bytes], decoding: Decoding) -> None:
     other = Decoder(decoder._whisper, decoding=decoding)
     heard = " ".join(other.decode(pcm).text for pcm in spoken.values())
     assert word_error_rate(" ".join(spoken), heard) < 0.15
 
 
-@pytest.mark.parametrize("decoding", ["checked", "careful"])
+@pytest.mark.parametrize("decoding", ["greedy", "checked"])
 @pytest.mark.parametrize("level", [0, 0.01])
 def test_other_ways_of_decoding_hear_no_words_in_noise_either(
     decoder: Decoder, level: float, decoding: Decoding
