@@ -17,19 +17,19 @@ from vivavoce_whisper.decoder import Decoder
 Transcribe = Callable[[bytes], str]
 """PCM16 at 16 kHz in, text out."""
 
-OURS, OURS_CHECKED, OURS_GREEDY = "vivavoce", "vivavoce, decoding: checked", "vivavoce, decoding: greedy"
+OURS, OURS_BEAMS, OURS_CHECKED = "vivavoce", "vivavoce, decoding: beams", "vivavoce, decoding: checked"
 DEFAULTS, DEFAULTS_TOLD = "WhisperModel.transcribe, defaults", "WhisperModel.transcribe, defaults, language=en"
 
 
 def contestants(model: WhisperModel) -> dict[str, Transcribe]:
     """All of them on one loaded model: the same weights, arithmetic and threads."""
-    ours, checked, greedy = Decoder(model), Decoder(model, decoding="checked"), Decoder(model, decoding="greedy")
+    ours, beams, checked = Decoder(model), Decoder(model, decoding="beams"), Decoder(model, decoding="checked")
     return {
         OURS: lambda pcm: _whole(ours, pcm),
         DEFAULTS: lambda pcm: _theirs(model, pcm, None),
         DEFAULTS_TOLD: lambda pcm: _theirs(model, pcm, "en"),
+        OURS_BEAMS: lambda pcm: _whole(beams, pcm),
         OURS_CHECKED: lambda pcm: _whole(checked, pcm),
-        OURS_GREEDY: lambda pcm: _whole(greedy, pcm),
     }
 
 

@@ -43,10 +43,10 @@ class WhisperOptions(Options):
     """`short`: the encoder sees the utterance and 3 s more, at least 12 s; `full`: always 30 s, as Whisper was
     trained, which takes about twice as long on the CPU. For models on which short windows were not tried."""
 
-    decoding: Decoding = "beams"
-    """`beams`: the five likeliest beginnings of a text are followed, as by faster-whisper; `greedy`: the likeliest
-    token at each step, which takes a tenth to a sixth less on the CPU and gets a fifth more words wrong; `checked`:
-    beams, and where the words are doubtful once more in the full window with timestamps, five times as long."""
+    decoding: Decoding = "greedy"
+    """`greedy`: the likeliest token at each step; `beams`: the five likeliest beginnings of a text are followed, as by
+    faster-whisper: a fifth fewer words wrong, a pass takes a fifth longer with one thread, half as long again with two;
+    `checked`: beams, and where the words are doubtful once more in the full window with timestamps."""
 
     end_of_turn: EndOfTurn = "english"
     """Whether each transcript says how likely the turn is over, by how its last moments sound to Whisper's encoder: the
