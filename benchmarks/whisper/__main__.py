@@ -6,7 +6,7 @@ import datetime
 import json
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.whisper.batches import Waits, compare_batches
-from benchmarks.whisper.contest import OURS, Score, compete, contestants, ratio
+from benchmarks.whisper.contest import OURS, Score, Transcribe, compete, contestants, ratio
 from benchmarks.whisper.speech import RECORDINGS, ROOT, in_rooms, recordings, synthetic
 from benchmarks.whisper.spoken import Spoken
 from vivavoce.bench.engines import machine, rich_table
@@ -25,6 +25,7 @@ from vivavoce.bench.engines.table import Cells, markdown_table
 from vivavoce_api import no_progress
 from vivavoce_whisper.loading import load_model
 from vivavoce_whisper.options import WhisperOptions
+from vivavoce_whisper.weights import model_folder
 
 RESULTS = ROOT / "benchmarks/results"
 SIZES = (2, 4)
@@ -43,16 +44,17 @@ def main(
         bool, typer.Option(help="Write benchmarks/results/<date>-whisper-<machine>.md and .json.")
     ] = False,
 ) -> None:
-    """Transcribe the same clips with the plugin and with faster-whisper, turn about, on one loaded model."""
+    """Transcribe the same clips with the plugin and with faster-whisper, turn about, with the same weights."""
     options = WhisperOptions.model_validate({"model": model, "device": device})
     loaded = load_model(options, no_progress)
+    transcribers = contestants(loaded, _their_model(loaded, options))
     people = recordings(clips)
     sets = {
         "recordings": (people, passes),
         "recordings in other rooms": (in_rooms(people, rooms), 1),
         "synthetic utterances": (synthetic(utterances), 1),
     }
-    scores = {name: _compete(loaded, said, times, name) for name, (said, times) in sets.items() if said}
+    scores = {name: _compete(transcribers, said, times, name) for name, (said, times) in sets.items() if said}
     waits = _batches(loaded, people, batches) if batches else []
     head = [f"{machine()}; Whisper {model} on {loaded.model.device}, {loaded.model.compute_type}", note]
     tables = {_title(name, *sets[name]): cells(found) for name, found in scores.items()}
@@ -63,15 +65,23 @@ def main(
         _write(head, tables, scores, waits)
 
 
+def _their_model(ours: WhisperModel, options: WhisperOptions) -> WhisperModel:
+    """The same weights and arithmetic, which would be float32 on a CPU by default; nothing else is set."""
+    folder = model_folder(options.model, no_progress)
+    return WhisperModel(str(folder), device=ours.model.device, compute_type=ours.model.compute_type)
+
+
 def _title(name: str, clips: Sequence[Spoken], passes: int) -> str:
     words = sum(len(clip.text.split()) for clip in clips)
     return f"{len(clips)} {name}, {words} words, {passes} {'pass' if passes == 1 else 'passes'} each"
 
 
-def _compete(model: WhisperModel, clips: Sequence[Spoken], passes: int, name: str) -> dict[str, Score]:
+def _compete(
+    transcribers: Mapping[str, Transcribe], clips: Sequence[Spoken], passes: int, name: str
+) -> dict[str, Score]:
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=passes * len(clips))
-        return compete(contestants(model), clips, passes, lambda: bar.advance(task))
+        return compete(transcribers, clips, passes, lambda: bar.advance(task))
 
 
 def _batches(model: WhisperModel, clips: Sequence[Spoken], rounds: int) -> list[Waits]:

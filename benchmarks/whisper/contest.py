@@ -17,18 +17,18 @@ from vivavoce_whisper.decoder import Decoder
 Transcribe = Callable[[bytes], str]
 """PCM16 at 16 kHz in, text out."""
 
-OURS, OURS_BEAMS, OURS_CHECKED = "vivavoce", "vivavoce, decoding: beams", "vivavoce, decoding: checked"
+OURS, OURS_GREEDY, OURS_CHECKED = "vivavoce", "vivavoce, decoding: greedy", "vivavoce, decoding: checked"
 DEFAULTS, DEFAULTS_TOLD = "WhisperModel.transcribe, defaults", "WhisperModel.transcribe, defaults, language=en"
 
 
-def contestants(model: WhisperModel) -> dict[str, Transcribe]:
-    """All of them on one loaded model: the same weights, arithmetic and threads."""
-    ours, beams, checked = Decoder(model), Decoder(model, decoding="beams"), Decoder(model, decoding="checked")
+def contestants(ours: WhisperModel, theirs: WhisperModel) -> dict[str, Transcribe]:
+    """All of them, on the same weights and arithmetic; each model has its own threads."""
+    default, greedy, checked = Decoder(ours), Decoder(ours, decoding="greedy"), Decoder(ours, decoding="checked")
     return {
-        OURS: lambda pcm: _whole(ours, pcm),
-        DEFAULTS: lambda pcm: _theirs(model, pcm, None),
-        DEFAULTS_TOLD: lambda pcm: _theirs(model, pcm, "en"),
-        OURS_BEAMS: lambda pcm: _whole(beams, pcm),
+        OURS: lambda pcm: _whole(default, pcm),
+        DEFAULTS: lambda pcm: _theirs(theirs, pcm, None),
+        DEFAULTS_TOLD: lambda pcm: _theirs(theirs, pcm, "en"),
+        OURS_GREEDY: lambda pcm: _whole(greedy, pcm),
         OURS_CHECKED: lambda pcm: _whole(checked, pcm),
     }
 

@@ -12,6 +12,7 @@ import pytest
 from vivavoce_whisper import decoder as decoder_module
 from vivavoce_whisper.decoder import AbandonedError, Decoder, loop_start, settling_cut
 from vivavoce_whisper.ending import EndingHead, head_of
+from vivavoce_whisper.options import WhisperOptions
 from vivavoce_whisper.pauses import quietest_cut
 
 END = 1000
@@ -144,6 +145,12 @@ def test_beams(decoding: str, beams: int) -> None:
     model = StubModel([answer(1, 2)])
     assert model.decoder(decoding=decoding).decode(pcm(sound(2))).text == "1 2"
     assert (model.prompts, model.beams, model.windows_s) == ([[1001, 1002, 1004, 1005]], [beams], [12])
+
+
+def test_five_beams_unless_told_otherwise() -> None:
+    model = StubModel([answer(1, 2)])
+    model.decoder().decode(pcm(sound(2)))
+    assert (model.beams, WhisperOptions().decoding) == ([5], "beams")
 
 
 def test_doubtful_words_are_checked_in_the_full_window_with_timestamps() -> None:

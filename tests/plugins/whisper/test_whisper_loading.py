@@ -104,3 +104,17 @@ def test_without_a_gpu_no_library_is_looked_for(machine: Machine, tmp_path: Path
 def test_what_the_yaml_says_about_arithmetic_and_replicas_holds(machine: Machine, tmp_path: Path) -> None:
     load(tmp_path, compute_type="int8_float16", replicas=3)
     assert (machine.model["compute_type"], machine.model["num_workers"]) == ("int8_float16", 3)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (8, 4), (64, 4)])
+def test_a_pass_takes_half_of_the_cores(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    load(tmp_path, device="cpu")
+    assert machine.model["cpu_threads"] == threads
+
+
+def test_a_pass_takes_the_threads_that_it_is_given(machine: Machine, tmp_path: Path) -> None:
+    load(tmp_path, device="cpu", cpu_threads=3)
+    assert machine.model["cpu_threads"] == 3

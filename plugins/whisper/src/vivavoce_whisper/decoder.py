@@ -106,7 +106,7 @@ class Decoder:
         *,
         language: str = "en",
         short_window: bool = True,
-        decoding: Decoding = "greedy",
+        decoding: Decoding = "beams",
         head: EndingHead | None = None,
         end_of_turn: EndOfTurn = "english",
     ) -> None:

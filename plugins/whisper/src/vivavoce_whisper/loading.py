@@ -58,7 +58,7 @@ def load_model(options: WhisperOptions, progress: Progress) -> WhisperModel:
             str(folder),
             device=device,
             compute_type=_compute_type(options, device),
-            cpu_threads=options.cpu_threads or min(4, _cores()),
+            cpu_threads=options.cpu_threads or _threads(),
             num_workers=options.replicas,
         )
     except (RuntimeError, ValueError) as error:
@@ -91,8 +91,10 @@ def _compute_type(options: WhisperOptions, device: str) -> str:
     return "float16" if device == "cuda" else "int8"
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _threads() -> int:
+    """Half of the cores, which in the cloud are a processor's threads, at most 4: measured, see the README."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, max(1, cores // 2))
 
 
 def _load_cublas() -> bool:

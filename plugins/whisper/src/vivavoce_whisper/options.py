@@ -31,7 +31,7 @@ class WhisperOptions(Options):
     """Arithmetic of the model; `auto` is int8 on the CPU and float16 on a GPU."""
 
     cpu_threads: int | None = Field(default=None, ge=1, le=64)
-    """Threads of one pass on the CPU; by default as many as there are cores, at most 4."""
+    """Threads of one pass on the CPU; by default half as many as there are cores, at most 4."""
 
     replicas: int = Field(default=1, ge=1, le=16)
     """How many passes may run at once. They share the weights; on the CPU each takes `cpu_threads` more."""
@@ -43,10 +43,10 @@ class WhisperOptions(Options):
     """`short`: the encoder sees the utterance and 3 s more, at least 12 s; `full`: always 30 s, as Whisper was
     trained, which takes about twice as long on the CPU. For models on which short windows were not tried."""
 
-    decoding: Decoding = "greedy"
-    """`greedy`: the likeliest token at each step; `beams`: the five likeliest beginnings of a text are followed, as by
-    faster-whisper: a fifth fewer words wrong, a pass takes a fifth longer with one thread, half as long again with two;
-    `checked`: beams, and where the words are doubtful once more in the full window with timestamps."""
+    decoding: Decoding = "beams"
+    """`beams`: the five likeliest beginnings of a text are followed, as by faster-whisper; `greedy`: the likeliest
+    token at each step: a pass is a sixth shorter, a quarter more words are wrong; `checked`: beams, and where the words
+    are doubtful once more in the full window with timestamps, one to two seconds later on the CPU."""
 
     end_of_turn: EndOfTurn = "english"
     """Whether each transcript says how likely the turn is over, by how its last moments sound to Whisper's encoder: the
