@@ -2,9 +2,10 @@
 
     python benchmarks/turn_policy/fit_whisper.py base --games FOLDER
 
-needs the model's weights and the two games' recordings (the README says whence), and takes some twenty minutes on two
-cores, for either model. Of each line it learns its end, a cut at a soft place within, and the pauses that the speaker
-made: each in some room, at some pitch, 8 to 120 ms after the voice. A fifth of the lines is held out, and judged.
+needs the model's weights and the two games' recordings (the README says whence), and takes twenty to eighty minutes on
+two cores, for either model. Of each line it learns its end, a cut at a soft place within, and the pauses that the
+speaker made: each in some room, at some pitch, 8 to 120 ms after the voice. A fifth of the lines is held out, and
+judged.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -24,6 +26,8 @@ from typing import Literal
 import numpy as np
 from dialogues import SpokenLine, spoken_lines
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 from rooms import BEFORE_MS, RATE_HZ, Sound, recorded, some_room, to_pcm, trimmed
 from spoken import cuts, faded, pauses, through_microphone, varied
 from vivavoce_whisper.decoder import Decoder
@@ -41,6 +45,8 @@ DRAWS, PAUSES, PAUSES_SEED = 3, 4, 5
 PAUSES_SHARE = 0.3
 """... and all of them weigh so much of what is no end."""
 L2, STEPS = 0.03, 25
+BATCH = 60
+"""Lines that one process hears at a time: about a minute's work."""
 
 Kind = Literal["end", "splice", "pause"]
 SHARES: dict[Kind, float] = {"end": 0.5, "splice": 0.5 * (1 - PAUSES_SHARE), "pause": 0.5 * PAUSES_SHARE}
@@ -64,11 +70,7 @@ def main() -> None:
     parser.add_argument("--games", type=Path, required=True)
     options = parser.parse_args()
     started = time.monotonic()
-    processes = len(os.sched_getaffinity(0))
-    lines = shuffled_lines(options.games)
-    shares = [(options.model, lines[number::processes]) for number in range(processes)]
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        examples = list(chain.from_iterable(pool.starmap(examples_of, shares)))
+    examples = all_examples(options.model, shuffled_lines(options.games))
     seen, kinds = np.stack([example.seen for example in examples]), np.array([example.kind for example in examples])
     learnt = np.array([not is_held_out(example.line) for example in examples])
     weights, bias = fitted(seen[learnt], kinds[learnt])
@@ -79,6 +81,15 @@ def main() -> None:
         print(f"held-out ends above each {kind}: {ranked(seen[judged] @ weights, kinds[judged] == 'end'):.3f}")
     HEADS.mkdir(exist_ok=True)
     np.savez_compressed(HEADS / f"{options.model}.npz", weights=weights.astype(np.float32), bias=np.float32(bias))
+
+
+def all_examples(model: str, lines: list[SpokenLine]) -> list[Example]:
+    """What the model hears of the moments of lines, a process on each core."""
+    batches = [lines[start : start + BATCH] for start in range(0, len(lines), BATCH)]
+    processes = len(os.sched_getaffinity(0))
+    with multiprocessing.get_context("spawn").Pool(processes) as pool, Progress(console=Console(stderr=True)) as bar:
+        found = pool.imap(partial(examples_of, model), batches)
+        return list(chain.from_iterable(bar.track(found, total=len(batches), description=f"{model} listens")))
 
 
 def shuffled_lines(games: Path) -> list[SpokenLine]:
