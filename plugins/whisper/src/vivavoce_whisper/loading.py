@@ -92,7 +92,7 @@ def _compute_type(options: WhisperOptions, device: str) -> str:
 
 
 def _threads() -> int:
-    """Half of the cores, which in the cloud are a processor's threads, at most 4: measured, see the README."""
+    """Half of the cores, at most 4: more hold up the decoder's many small steps; measured, see the README."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(4, max(1, cores // 2))
 
