@@ -56,7 +56,7 @@ def compare_batches(
 
 
 class _Runner:
-    """The encoder and the greedy decoder, as the plugin calls them."""
+    """The encoder and the decoder, as the plugin calls them for `decoding: greedy`."""
 
     def __init__(self, model: WhisperModel) -> None:
         self._whisper = model
