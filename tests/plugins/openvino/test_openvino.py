@@ -247,6 +247,34 @@ def test_asking_for_the_end_reads_all_that_the_reply_needs(
     assert runner.run(ask_then_reply(begins_otherwise))[:2] == ([1] * (usage.completion_tokens - 2), text)
 
 
+def test_a_reply_without_asking_for_the_end_reads_the_opening_along(
+    runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    infer = openvino.InferRequest.infer
+
+    def counted(request: Any, inputs: Any) -> Any:
+        passes.append(inputs["input_ids"].shape[1])
+        return infer(request, inputs)
+
+    async def reply_after(opening: Sequence[int]) -> tuple[list[int], str, Usage]:
+        engine.opening = opening
+        session = await engine.open_session(SessionContext("reply at once"))
+        await session.warm([SYSTEM])
+        passes.clear()
+        items = [item async for item in session.generate(FRANCE)]
+        await session.close()
+        return list(passes), text_of(items), items[-1]
+
+    monkeypatch.setattr(openvino.InferRequest, "infer", counted)
+    (first, *rest), text, usage = runner.run(reply_after(()))
+    assert len(rest) == usage.completion_tokens - 1
+    begins_alike = tuple(engine.opening)
+    assert runner.run(reply_after(begins_alike))[:2] == ([first + 2, *rest[2:]], text)
+    begins_otherwise = (begins_alike[1], begins_alike[0])
+    assert runner.run(reply_after(begins_otherwise))[:2] == ([first + 2, *rest], text)
+
+
 def test_too_long_a_conversation_is_refused_in_words(runner: asyncio.Runner, engine: OpenVinoEngine) -> None:
     with pytest.raises(EngineError, match=r"too long for the embedded language model: \d+ tokens of 1024") as caught:
         runner.run(ask(engine, [SYSTEM, Message("user", "word " * 2000)]))

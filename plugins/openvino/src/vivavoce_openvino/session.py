@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OPENING_TOKENS = 2
 """Replies tend to begin alike ("Oh,"). So many tokens of the last one are read along, on trial, where it is asked if
-the message is over: a reply that begins so, too, has these without a pass for each."""
+the message is over, and where the reply is asked for at once: one that begins so, too, has these without a pass for
+each."""
 STEP_TOKENS = 64
 """Of a long prompt read in one step, 0.3 to 0.5 s; after each, others have their turn, and a cancelled request ends."""
 INCOMPLETE = "\ufffd"
@@ -108,6 +109,9 @@ class OpenVinoSession:
         self._context = None
 
     def _continue(self, context: Context, prompt: list[int], written: list[int]) -> tuple[int, str]:
+        if not written and context.common(prompt) < len(prompt):
+            trial = [*prompt, *self._model.opening]
+            context.read(trial, *range(len(prompt), len(trial) + 1))
         tokens = [*prompt, *written]
         token = next_token(context.read(tokens).logits[0], self._options.temperature, self._random)
         return token, self._chat.text([*written, token])
