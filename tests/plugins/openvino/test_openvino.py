@@ -38,6 +38,20 @@ def engine(runner: asyncio.Runner) -> Iterator[OpenVinoEngine]:
     runner.run(engine.close())
 
 
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens each pass through the model read, from now on."""
+    read: list[int] = []
+    infer = openvino.InferRequest.infer
+
+    def counted(request: Any, inputs: Any) -> Any:
+        read.append(inputs["input_ids"].shape[1])
+        return infer(request, inputs)
+
+    monkeypatch.setattr(openvino.InferRequest, "infer", counted)
+    return read
+
+
 async def ask(engine: OpenVinoEngine, *conversations: list[Message]) -> list[list[Any]]:
     """The replies to these conversations, in one session."""
     session = await engine.open_session(SessionContext("test"))
@@ -216,15 +230,9 @@ def test_the_head_tells_ends_where_the_next_token_alone_is_doubtful(
 
 
 def test_asking_for_the_end_reads_all_that_the_reply_needs(
-    runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch
+    runner: asyncio.Runner, engine: OpenVinoEngine, passes: list[int]
 ) -> None:
     said = [SYSTEM, Message("user", "Which city is the capital of France?")]
-    passes: list[int] = []
-    infer = openvino.InferRequest.infer
-
-    def counted(request: Any, inputs: Any) -> Any:
-        passes.append(inputs["input_ids"].shape[1])
-        return infer(request, inputs)
 
     async def ask_then_reply(opening: Sequence[int]) -> tuple[list[int], str, Usage]:
         engine.opening = opening
@@ -235,7 +243,6 @@ def test_asking_for_the_end_reads_all_that_the_reply_needs(
         await session.close()
         return list(passes), text_of(items), items[-1]
 
-    monkeypatch.setattr(openvino.InferRequest, "infer", counted)
     read, text, usage = runner.run(ask_then_reply(()))
     assert read == [1] * (usage.completion_tokens - 1), "no pass before the first token, then one for each"
     assert usage.cached_tokens == usage.prompt_tokens
@@ -248,15 +255,8 @@ def test_asking_for_the_end_reads_all_that_the_reply_needs(
 
 
 def test_a_reply_without_asking_for_the_end_reads_the_opening_along(
-    runner: asyncio.Runner, engine: OpenVinoEngine, monkeypatch: pytest.MonkeyPatch
+    runner: asyncio.Runner, engine: OpenVinoEngine, passes: list[int]
 ) -> None:
-    passes: list[int] = []
-    infer = openvino.InferRequest.infer
-
-    def counted(request: Any, inputs: Any) -> Any:
-        passes.append(inputs["input_ids"].shape[1])
-        return infer(request, inputs)
-
     async def reply_after(opening: Sequence[int]) -> tuple[list[int], str, Usage]:
         engine.opening = opening
         session = await engine.open_session(SessionContext("reply at once"))
@@ -266,7 +266,6 @@ def test_a_reply_without_asking_for_the_end_reads_the_opening_along(
         await session.close()
         return list(passes), text_of(items), items[-1]
 
-    monkeypatch.setattr(openvino.InferRequest, "infer", counted)
     (first, *rest), text, usage = runner.run(reply_after(()))
     assert len(rest) == usage.completion_tokens - 1
     begins_alike = tuple(engine.opening)

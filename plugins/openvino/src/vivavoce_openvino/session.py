@@ -16,7 +16,7 @@ from vivavoce_openvino.options import OpenVinoOptions
 from vivavoce_openvino.weights import ENDING_ODDS
 
 if TYPE_CHECKING:
-    from vivavoce_openvino.context import Context
+    from vivavoce_openvino.context import Context, Reading
     from vivavoce_openvino.ending import EndingHead
 
 T = TypeVar("T")
@@ -110,23 +110,26 @@ class OpenVinoSession:
 
     def _continue(self, context: Context, prompt: list[int], written: list[int]) -> tuple[int, str]:
         if not written and context.common(prompt) < len(prompt):
-            trial = [*prompt, *self._model.opening]
-            context.read(trial, *range(len(prompt), len(trial) + 1))
+            self._read_along(context, prompt)
         tokens = [*prompt, *written]
         token = next_token(context.read(tokens).logits[0], self._options.temperature, self._random)
         return token, self._chat.text([*written, token])
 
     def _judge(self, context: Context, said: list[int], prompt: list[int]) -> float:
         continues = prompt[: len(said)] == said  # punctuation may change the last word's tokens
-        if continues:
-            trial = [*prompt, *self._model.opening]
-            reading = context.read(trial, len(said), *range(len(prompt), len(trial) + 1))
-        else:
-            reading = context.read(said)
+        reading = self._read_along(context, prompt, len(said)) if continues else context.read(said)
         ending = self._chat.end_probability(reading.logits[0])
         if self._model.head is None or reading.states is None:
             return ending
         return self._model.head.probability(reading.states[0], ending)
+
+    def _read_along(self, context: Context, prompt: list[int], *after: int) -> Reading:
+        """Read a reply's prompt and, on trial, how the last reply began: what follows on the first n tokens.
+
+        That is for each n of `after`, of the prompt, and with each token of the trial.
+        """
+        trial = [*prompt, *self._model.opening]
+        return context.read(trial, *after, *range(len(prompt), len(trial) + 1))
 
     async def _read_most(self, tokens: list[int]) -> None:
         """Read all but the last `STEP_TOKENS` or fewer, which cost no more than one."""
