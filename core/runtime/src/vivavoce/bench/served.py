@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vivavoce.libraries import settled
 from vivavoce_api import EngineError
 
 STOPPING_S = 15.0
@@ -51,6 +53,7 @@ async def served(
         *(sys.executable, "-m", "vivavoce.bench.server", json.dumps(arguments)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env=settled(os.environ),
     )
     try:
         yield Served(await _address(process, agent, step), process.pid)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from vivavoce_api import Catalog, VivavoceError
 
 def main() -> int:
     """Serve; returns the exit code."""
-    os.environ.setdefault("LOGURU_LEVEL", "WARNING")  # what Pipecat logs with
     from vivavoce.server import serving
 
     try:

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from vivavoce.cli.bench_engines import llm, stt, tts
 from vivavoce.cli.output import engine_labels, error_console, output_console, read_agent, show_failure
-from vivavoce.cli.run import quieten_libraries
+from vivavoce.libraries import settle_libraries
 from vivavoce_api import ConfigurationError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def bench_agent(
     """
     from vivavoce.bench import missed_gates, parse_gates
 
-    quieten_libraries()
+    settle_libraries()
     gates = parse_gates(gate) if gate else {}
     if chart is not None and chart.suffix != ".svg":
         raise ConfigurationError(f"charts are drawn as SVG, not as '{chart.suffix}'", fix=f"--chart {chart.stem}.svg")

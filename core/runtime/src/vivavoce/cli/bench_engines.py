@@ -16,7 +16,7 @@ from rich.text import Text
 
 from vivavoce.cli.output import AgentFile, error_console, output_console, read_agent, show_failure
 from vivavoce.cli.progress import LoadingDisplay
-from vivavoce.cli.run import quieten_libraries
+from vivavoce.libraries import settle_libraries
 from vivavoce_api import ConfigurationError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _bench(section: str, agent: Path, method: str, order: Order, measure: Measur
     from vivavoce.bench.engines import EngineReport, engine_name, machine
     from vivavoce.engines import chosen
 
-    quieten_libraries()
+    settle_libraries()
     choice = listed(chosen(read_agent(agent))[section], section, order.plugin)
     name = engine_name(choice)
     if choice.isolation != "none":

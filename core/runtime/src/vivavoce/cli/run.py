@@ -14,6 +14,7 @@ from rich.text import Text
 
 from vivavoce.cli.output import AgentFile, engine_label, engine_labels, error_console, output_console, read_agent
 from vivavoce.cli.progress import LoadingDisplay
+from vivavoce.libraries import settle_libraries
 
 if TYPE_CHECKING:
     from vivavoce.agent import Agent
@@ -43,7 +44,7 @@ def run(
 
       vivavoce run agents/quickstart.yaml --host 0.0.0.0 --port 8123
     """
-    quieten_libraries()
+    settle_libraries()
     definition = read_agent(agent)
     try:
         from vivavoce.server import serving
@@ -52,11 +53,6 @@ def run(
     except (asyncio.CancelledError, KeyboardInterrupt):
         error_console().print("stopped before it was ready")
         raise typer.Exit(INTERRUPTED) from None
-
-
-def quieten_libraries() -> None:
-    """Keep loguru, which Pipecat logs with, from writing every detail over the display; the user's setting wins."""
-    os.environ.setdefault("LOGURU_LEVEL", "WARNING")
 
 
 async def _serve(definition: AgentDefinition, host: str, port: int) -> None:

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from vivavoce.cli.output import AgentFile, engine_labels, error_console, output_console, read_agent
 from vivavoce.cli.progress import LoadingDisplay
-from vivavoce.cli.run import quieten_libraries
 from vivavoce.cli.timeline import timeline as show_timeline
+from vivavoce.libraries import settle_libraries
 from vivavoce_api import ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def talk(
 
       vivavoce talk agents/quickstart.yaml --in question.wav --out reply.wav
     """
-    quieten_libraries()
+    settle_libraries()
     if reply is not None and not reply.parent.is_dir():
         raise ConfigurationError(f"{reply}: can't be written: there is no folder {reply.parent}")
     parameters = _parameters(parameter or [])

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vivavoce.agent import Agent
 from vivavoce.builtin import WebSocketOptions
 from vivavoce.definition import load_agent
+from vivavoce.libraries import settle_libraries
 from vivavoce.server.app import create_app
 from vivavoce_api import Catalog, Connection, EngineUnavailableError, VivavoceError
 
@@ -199,6 +200,7 @@ def application(
     Any ASGI server with lifespan support runs it: `uvicorn --factory vivavoce.deployment.container:application`. Raises
     `ConfigurationError` for what is wrong with the file.
     """
+    settle_libraries()
     found = os.environ.get(AGENT_VARIABLE)
     if not found:
         raise EngineUnavailableError(f"{AGENT_VARIABLE} does not say which agent to serve", retryable=False)
