@@ -47,6 +47,7 @@ class StubModel:
     max_lengths: list[int] = field(default_factory=list)
     beams: list[int] = field(default_factory=list)
     loud: range = range(0)
+    is_loaded: bool = True
 
     def encode(self, features: Any) -> ctranslate2.StorageView:
         """States are 0, but for those in `loud`, whose first number is 1."""
@@ -63,6 +64,9 @@ class StubModel:
 
     def detect_language(self, encoded: object) -> list[list[tuple[str, float]]]:
         return [[("<|de|>", 0.9), ("<|en|>", 0.1)]]
+
+    def unload_model(self) -> None:
+        self.is_loaded = False
 
     def decoder(self, **options: Any) -> Decoder:
         tokenizer = SimpleNamespace(
@@ -86,6 +90,17 @@ def test_window_is_the_utterance_and_3_s_at_least_12(duration_s: float, window_s
     model = StubModel([answer(1, 2)])
     assert model.decoder().decode(pcm(sound(duration_s))).text == "1 2"
     assert model.windows_s == [window_s]
+
+
+def test_another_model_encodes_where_there_is_one() -> None:
+    model, encoder = StubModel([answer(1, 2)]), StubModel([])
+    decoder = model.decoder(encoder=encoder)
+    assert decoder.decode(pcm(sound(2))).text == "1 2"
+    decoder.last_moments(pcm(sound(2)))
+    assert (model.windows_s, encoder.windows_s) == ([], [12, 12])
+    decoder.close()
+    assert not model.is_loaded
+    assert not encoder.is_loaded
 
 
 def test_full_window() -> None:

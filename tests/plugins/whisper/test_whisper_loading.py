@@ -6,10 +6,11 @@ import ctypes
 import logging
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from vivavoce_whisper.loading import load_model
+from vivavoce_whisper.loading import load_encoder, load_model
 from vivavoce_whisper.options import WhisperOptions
 
 from vivavoce_api import PrerequisiteError, no_progress
@@ -25,6 +26,7 @@ class Machine:
         self.libraries |= {"/site-packages/nvidia/cublas/lib/libcublasLt.so.12"}
         self.opened: list[str] = []
         self.model: dict[str, Any] = {}
+        self.encoders: list[dict[str, Any]] = []
 
     def open_library(self, name: str, mode: int) -> None:
         assert mode == ctypes.RTLD_GLOBAL
@@ -41,11 +43,14 @@ class Machine:
         assert self.wheel is not None
         return self.wheel / path
 
-    def load(self, folder: str, **options: Any) -> str:
+    def load_again(self, folder: str, **options: Any) -> None:
+        self.encoders.append(options)
+
+    def load(self, folder: str, **options: Any) -> SimpleNamespace:
         self.model = options
         if options["device"] == "cuda" and not {Path(name).name for name in self.libraries}:
             raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
-        return "the model"
+        return SimpleNamespace(model=SimpleNamespace(device=options["device"]))
 
 
 @pytest.fixture
@@ -55,13 +60,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr("ctypes.CDLL", machine.open_library)
     monkeypatch.setattr("importlib.metadata.distribution", machine.distribution)
     monkeypatch.setattr("faster_whisper.WhisperModel", machine.load)
+    monkeypatch.setattr("ctranslate2.models.Whisper", machine.load_again)
     return machine
 
 
-def load(tmp_path: Path, **options: Any) -> None:
+def load(tmp_path: Path, **given: Any) -> None:
     for name in ("model.bin", "config.json", "tokenizer.json"):
         (tmp_path / name).touch()
-    load_model(WhisperOptions(model=str(tmp_path), **options), no_progress)
+    options = WhisperOptions(model=str(tmp_path), **given)
+    load_encoder(options, load_model(options, no_progress), no_progress)
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
@@ -118,3 +125,24 @@ def test_a_pass_takes_half_of_the_cores(
 def test_a_pass_takes_the_threads_that_it_is_given(machine: Machine, tmp_path: Path) -> None:
     load(tmp_path, device="cpu", cpu_threads=3)
     assert machine.model["cpu_threads"] == 3
+
+
+def test_an_encoder_with_threads_of_its_own_is_the_model_once_more(machine: Machine, tmp_path: Path) -> None:
+    load(tmp_path, device="cpu", cpu_threads=1, encoder_threads=2, replicas=3)
+    assert machine.model["cpu_threads"] == 1
+    assert machine.encoders == [
+        {"device": "cpu", "compute_type": "int8", "intra_threads": 2, "inter_threads": 3},
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"device": "cpu", "cpu_threads": 2},
+        {"device": "cpu", "cpu_threads": 2, "encoder_threads": 2},
+        {"device": "cuda", "cpu_threads": 1, "encoder_threads": 2},
+    ],
+)
+def test_the_model_is_not_loaded_twice_for_nothing(machine: Machine, tmp_path: Path, options: dict[str, Any]) -> None:
+    load(tmp_path, **options)
+    assert machine.encoders == []

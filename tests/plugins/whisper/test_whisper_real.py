@@ -109,6 +109,18 @@ def test_other_ways_of_decoding_hear_no_words_in_noise_either(
     assert Decoder(decoder._whisper, decoding=decoding).decode(noise(2, level)).text == ""
 
 
+def test_an_encoder_with_threads_of_its_own_hears_the_same(spoken: dict[str, bytes]) -> None:
+    def heard(**threads: int) -> list[tuple[str, float | None]]:
+        loaded = load_decoder(WhisperOptions(model="tiny.en", device="cpu", **threads), no_progress)
+        found = [loaded.decode(pcm) for pcm in spoken.values()]
+        loaded.close()
+        return [(decoded.text, decoded.end_of_turn) for decoded in found]
+
+    both = heard(cpu_threads=1, encoder_threads=2)
+    assert [text for text, _ in both] == [text for text, _ in heard(cpu_threads=1)]
+    assert all(end_of_turn is not None for _, end_of_turn in both)
+
+
 def faster_whisper(decoder: Decoder, pcm: bytes) -> str:
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
     segments, _ = decoder._whisper.transcribe(samples, language="en")

@@ -104,18 +104,22 @@ class Decoder:
         self,
         model: WhisperModel,
         *,
+        encoder: ctranslate2.models.Whisper | None = None,
         language: str = "en",
         short_window: bool = True,
         decoding: Decoding = "beams",
         head: EndingHead | None = None,
         end_of_turn: EndOfTurn = "english",
     ) -> None:
-        """`language` is a code that the model knows, or `auto`.
+        """`encoder` is the same model, loaded once more for its encoder alone; by default `model` does all.
+
+        `language` is a code that the model knows, or `auto`.
 
         `head` finds whether the turn is over, where `end_of_turn` says that this is to be told.
         """
         self._whisper = model
         self._model = model.model
+        self._encoder = encoder or model.model
         self._language = language
         self._short_window = short_window
         self._manner = GREEDY if decoding == "greedy" else BEAMS
@@ -147,12 +151,13 @@ class Decoder:
         duration_s = len(audio) / SAMPLE_RATE_HZ
         if duration_s < MIN_DURATION_S:
             raise ValueError(f"{duration_s:.3f} s of sound are too short")
-        encoded = self._model.encode(self._features(audio, self._window_s(duration_s), self._manner))
+        encoded = self._encoder.encode(self._features(audio, self._window_s(duration_s), self._manner))
         return last_moments(_states(encoded), duration_s)
 
     def close(self) -> None:
         """Free the memory of the model."""
         self._model.unload_model()
+        self._encoder.unload_model()
 
     def _decode_piece(
         self, audio: np.ndarray, is_wanted: Callable[[], bool], *, check: bool
@@ -183,7 +188,7 @@ class Decoder:
         """One decode, cut off after `max_tokens`."""
         if not is_wanted():
             raise AbandonedError
-        encoded = self._model.encode(self._features(audio, window_s, manner))
+        encoded = self._encoder.encode(self._features(audio, window_s, manner))
         if not is_wanted():
             raise AbandonedError
         prompt = self._prompt(encoded, manner)

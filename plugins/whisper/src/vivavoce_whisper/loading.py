@@ -14,6 +14,7 @@ from vivavoce_whisper.ending import head_of
 from vivavoce_whisper.weights import model_folder
 
 if TYPE_CHECKING:
+    import ctranslate2
     from faster_whisper import WhisperModel
 
     from vivavoce_whisper.options import WhisperOptions
@@ -33,6 +34,7 @@ def load_decoder(options: WhisperOptions, progress: Progress) -> Decoder:
         _check_language(options.language, model)
         decoder = Decoder(
             model,
+            encoder=load_encoder(options, model, progress),
             language=options.language,
             short_window=options.encoder_window == "short",
             decoding=options.decoding,
@@ -63,6 +65,25 @@ def load_model(options: WhisperOptions, progress: Progress) -> WhisperModel:
         )
     except (RuntimeError, ValueError) as error:
         raise _explained(error, options, device) from error
+
+
+def load_encoder(options: WhisperOptions, model: WhisperModel, progress: Progress) -> ctranslate2.models.Whisper | None:
+    """The model once more, for its encoder, where that is to have other threads; None elsewhere, and on a GPU. Blocks.
+
+    CTranslate2 gives a model one number of threads, for all that it does.
+    """
+    threads = options.encoder_threads
+    if threads in (None, options.cpu_threads or _threads()) or model.model.device != "cpu":
+        return None
+    import ctranslate2
+
+    return ctranslate2.models.Whisper(
+        str(model_folder(options.model, progress)),
+        device="cpu",
+        compute_type=_compute_type(options, "cpu"),
+        intra_threads=threads,
+        inter_threads=options.replicas,
+    )
 
 
 def _device(options: WhisperOptions) -> str:

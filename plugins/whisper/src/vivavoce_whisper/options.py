@@ -33,6 +33,10 @@ class WhisperOptions(Options):
     cpu_threads: int | None = Field(default=None, ge=1, le=64)
     """Threads of one pass on the CPU; by default half as many as there are cores, at most 4."""
 
+    encoder_threads: int | None = Field(default=None, ge=1, le=64)
+    """Threads of the first half of a pass, the encoder, on the CPU; by default `cpu_threads`. More make it quicker, but
+    would slow the many small steps of the decoder. Another number takes the memory of the model twice."""
+
     replicas: int = Field(default=1, ge=1, le=16)
     """How many passes may run at once. They share the weights; on the CPU each takes `cpu_threads` more."""
 
