@@ -194,12 +194,15 @@ class Reader:
     probabilities: dict[str, float]
     asked: list[str] = field(default_factory=list)
     warmed: list[list[str]] = field(default_factory=list)
+    takes_ms: float = 30
+    asked_at: list[float] = field(default_factory=list)
 
     async def warm(self, messages: Sequence[Message]) -> None:
         self.warmed.append([message.content for message in messages])
 
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
-        await asyncio.sleep(0.030)
+        self.asked_at.append(asyncio.get_running_loop().time() * 1000)
+        await asyncio.sleep(self.takes_ms / 1000)
         self.asked.append(messages[-1].content)
         return self.probabilities.get(messages[-1].content, 0.0)
 

@@ -66,6 +66,16 @@ def test_a_model_that_only_judges_reads_the_conversation_before_the_user_goes_on
     assert reader.warmed == [["Be brief."], spoken]
 
 
+def test_the_newest_words_are_read_when_the_model_is_free_again(stage):
+    stage.stt.turns = [[("one", 300), ("two", 600)]]
+    stage.stt.partial_every_ms = 300
+    reader = stage.reads_along({})
+    reader.takes_ms = 400
+    stage.play(("silence", 400), ("voice", 2000), ("silence", 3000))
+    assert reader.asked == ["one", "one two"]
+    assert reader.asked_at[1] == pytest.approx(reader.asked_at[0] + 400, abs=1)
+
+
 def test_a_voice_that_comes_back_before_its_window_is_full_is_waited_for(stage):
     stage.reads_along({"hello there": 0.95})
     stage.stt.turns = [[("hello", 500), ("there", 1000), ("again", 1600)]]

@@ -62,6 +62,7 @@ class Judge:
         self._said: list[str] | None = None
         self._read: list[str] | None = None
         self._text: float | None = None
+        self._unread: str | None = None
         self._reading: asyncio.Task[None] | None = None
 
     @property
@@ -98,7 +99,7 @@ class Judge:
         """Ask the language model about the transcript's text, once for each wording; note what its transcriber finds.
 
         `silence_ms`: how much silence it covers after all that was voiced; None where something voiced is missing in
-        it, and it is asked about only if the model has nothing else to read.
+        it, and it is asked about only when the model has nothing else to read, if it is still the newest then.
         """
         text, said, covers_all = transcript.text, words(transcript.text), silence_ms is not None
         self._hears_ends = self._hears_ends or transcript.end_of_turn is not None
@@ -110,7 +111,11 @@ class Judge:
             return
         if covers_all:
             self._said = said
-        if self._read == said or (_is_running(self._reading) and not covers_all):
+        self._unread = None
+        if self._read == said:
+            return
+        if _is_running(self._reading) and not covers_all:
+            self._unread = text
             return
         if self._reading is not None:
             self._reading.cancel()
@@ -145,6 +150,12 @@ class Judge:
         self._arrived()
 
     async def _ask_model(self, completeness: Completeness, text: str) -> None:
+        await self._ask_about(completeness, text)
+        while (unread := self._unread) is not None:
+            self._unread, self._read = None, words(unread)
+            await self._ask_about(completeness, unread)
+
+    async def _ask_about(self, completeness: Completeness, text: str) -> None:
         self._text = None
         try:
             self._text = await completeness(text)
