@@ -116,8 +116,8 @@ def test_an_encoder_with_threads_of_its_own_hears_the_same(spoken: dict[str, byt
         loaded.close()
         return [(decoded.text, decoded.end_of_turn) for decoded in found]
 
-    both = heard(cpu_threads=1, encoder_threads=2)
-    assert [text for text, _ in both] == [text for text, _ in heard(cpu_threads=1)]
+    one, both = heard(cpu_threads=1), heard(cpu_threads=1, encoder_threads=2)
+    assert word_error_rate(" ".join(text for text, _ in one), " ".join(text for text, _ in both)) < 0.05
     assert all(end_of_turn is not None for _, end_of_turn in both)
 
 
