@@ -262,6 +262,7 @@ def test_voices_take_turns():
     async def work(engine: Voxtream, synthesizer: PhoneByPhone) -> None:
         assert spoken(await say(engine, "I am Bob.", voice="bob")) == "I am Bob."
         assert spoken(await say(engine, "And I am Anna.")) == "And I am Anna."
+        assert spoken(await say(engine, "Still Anna.")) == "Still Anna."  # so it was armed again after the second
         assert [word for word in synthesizer.log if word in ("anna", "bob")][:5] == [
             "anna",
             "bob",
