@@ -7,21 +7,16 @@ loaded from its file.
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from vivavoce_api import PrerequisiteError, Progress, WeightFile, Weights, WheelPart
 from vivavoce_api.weights import locate
 
 if TYPE_CHECKING:
     import onnxruntime
-
-T = TypeVar("T")
 
 INSTALL = "pipecat-ai==1.14.0"
 SILERO_FILE = "silero_vad.onnx"
@@ -85,21 +80,3 @@ def feature_code() -> ModuleType:
     raise PrerequisiteError(
         "smart-turn needs the feature code of pipecat-ai 1.14, which is not installed", fix=f"pip install {INSTALL}"
     )
-
-
-class Lane:
-    """One thread that runs one model's passes for all conversations, first come, first served.
-
-    A conversation waits for its pass, so no more passes queue up than there are conversations.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-
-    async def run(self, function: Callable[[], T]) -> T:
-        """The result of `function`, run on the lane. Cancelling drops a pass that waits and abandons one that runs."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
-
-    async def close(self) -> None:
-        """End the thread, after the passes that were asked for. Idempotent."""
-        await asyncio.to_thread(self._pool.shutdown)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vivavoce_api import AudioChunk, EngineError, Progress, SessionContext
-from vivavoce_pipecat.models import SILERO, Lane, open_model
+from vivavoce_pipecat.lane import Lane
+from vivavoce_pipecat.models import SILERO, open_model
 from vivavoce_pipecat.options import SileroOptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vivavoce_api import AudioChunk, EngineError, Progress, SessionContext
-from vivavoce_pipecat.models import SMART_TURN, Lane, feature_code, open_model
+from vivavoce_pipecat.lane import Lane
+from vivavoce_pipecat.models import SMART_TURN, feature_code, open_model
 from vivavoce_pipecat.options import SmartTurnOptions
 
 if TYPE_CHECKING:
