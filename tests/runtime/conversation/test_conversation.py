@@ -184,6 +184,13 @@ def test_partial_transcripts_come_while_the_turn_is_open(stage):
     assert final == UserTranscript("hello there", final=True)
 
 
+def test_words_that_stay_the_same_are_sent_once(stage):
+    stage.stt.partial_every_ms = 100
+    stage.stt.turns = [[("hello", 300), ("there", 700)]]
+    client = stage.play(*ONE_TURN)
+    assert [item.text for item in client.of(UserTranscript)] == ["hello", "hello there", "hello there"]
+
+
 def test_silence_and_noise_without_words_are_not_answered(stage, audio_times):
     stage.stt.turns = [[]]
     client = stage.play(*ONE_TURN)
