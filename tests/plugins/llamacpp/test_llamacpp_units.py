@@ -1,8 +1,10 @@
 """The llamacpp plugin without a model: options, the reply's reader, the server process's failures."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from openai.types.chat import ChatCompletionChunk
@@ -110,8 +112,13 @@ def test_server_that_can_not_start_says_why() -> None:
 
 def test_server_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     spawned = []
-    spawn = server_process._spawn
-    monkeypatch.setattr(server_process, "_spawn", lambda log: spawned.append(spawn(log)) or spawned[-1])
+
+    def spawn(log: IO[bytes]) -> subprocess.Popen[bytes]:
+        sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+        spawned.append(subprocess.Popen(sleeping, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log))
+        return spawned[-1]
+
+    monkeypatch.setattr(server_process, "_spawn", spawn)
     process = ServerProcess({}, start_timeout_s=0)
     with pytest.raises(EngineError, match="start_timeout_s"):
         process.start()

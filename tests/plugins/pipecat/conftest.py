@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import math
 import threading
@@ -137,7 +138,7 @@ def deltas(asked: str, tools: bool) -> Iterator[dict[str, Any]]:
     elif "one word only: " in asked:
         yield {"content": asked.rpartition(": ")[2]}
     else:
-        for n in range(1, 200 if "Count" in asked else 8):
+        for n in itertools.count(1) if "Count" in asked else range(1, 8):
             yield {"content": f"word{n} "}
 
 

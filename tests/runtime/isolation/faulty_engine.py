@@ -72,6 +72,8 @@ class FaultySession:
     async def synthesize(self, text):
         yield chunk(f"{os.getpid()} {self.engine.child.pid}")
         async for word in text:
+            if word == "stubborn":
+                yield chunk(word)  # so that who asked knows that it has begun
             await obey(word)
             yield chunk(word)
 
@@ -181,7 +183,7 @@ def voice(name, **isolation):
     )  # fmt: skip
 
 
-VOICE = voice("faulty")
+VOICE = voice("faulty", wait_s=60.0)
 SOLO = voice("solo", streams_per_worker=1, wait_s=0.3)
 HOUSED = voice("housed", after_install=after_install, variables={"FAULTY_VARIABLE": "1"})
 MODEL = Offer(

@@ -79,7 +79,7 @@ def test_a_worker_that_fails_is_replaced_and_its_sessions_go_on(faulty, kit, wor
 
 def test_too_slow_an_answer_ends_the_call_and_not_the_worker(faulty, kit):
     async def scenario():
-        async with kit.loaded(faulty.VOICE, Patience(answer_s=0.5)) as engine:
+        async with kit.loaded(faulty.VOICE, Patience(answer_s=5)) as engine:
             session = await kit.session(engine)
             before = await kit.who(session)
             with pytest.raises(EngineTimeoutError, match="gave no answer for"):
@@ -92,10 +92,11 @@ def test_too_slow_an_answer_ends_the_call_and_not_the_worker(faulty, kit):
 
 def test_a_call_that_does_not_stop_has_its_worker_replaced(faulty, kit):
     async def scenario():
-        async with kit.loaded(faulty.SOLO, Patience(cancel_s=0.5, first_pause_s=0.05)) as engine:
+        async with kit.loaded(faulty.SOLO, Patience(cancel_s=3, first_pause_s=0.05)) as engine:
             session = await kit.session(engine)
             stream = session.synthesize(kit.text("stubborn"))
             before = (await anext(stream)).spans[0].text
+            assert (await anext(stream)).spans[0].text == "stubborn"
             await stream.aclose()
             with pytest.raises(EngineBusyError, match="one of its worker processes served others for"):
                 await kit.say(session, "one")

@@ -105,7 +105,7 @@ def test_an_engines_limit_of_sessions_holds_for_each_worker(faulty, kit):
     asyncio.run(scenario())
 
 
-def test_calls_go_to_a_free_worker_and_wait_for_one_with_a_bound(faulty, kit):
+def test_calls_go_to_a_free_worker_and_wait_for_one_with_a_bound(faulty, kit, monkeypatch):
     async def scenario():
         async with kit.loaded(faulty.SOLO, workers=2) as engine:
             sessions = [await kit.session(engine) for _ in range(3)]
@@ -115,6 +115,7 @@ def test_calls_go_to_a_free_worker_and_wait_for_one_with_a_bound(faulty, kit):
             with pytest.raises(EngineBusyError, match="all 2 of its worker processes served others") as caught:
                 await kit.say(sessions[2], "one")
             assert caught.value.retryable
+            monkeypatch.setattr(engine._pool, "_wait_s", 60)  # another process has to stop, and may take its time
             waiting = asyncio.create_task(kit.say(sessions[2], "one", "two"))
             await asyncio.sleep(0)
             await streams[0].aclose()

@@ -102,7 +102,9 @@ def test_an_ogg_page_cut_in_two_works(beside_another):
     beside_another(client)
 
 
-def test_a_flood_of_garbage_is_answered_once(beside_another, server_kit):
+def test_a_flood_of_garbage_is_answered_once(beside_another, server_kit, monkeypatch):
+    monkeypatch.setattr(connection_module, "NOTICE_INTERVAL_S", 3600)
+
     async def misbehave(server):
         async with connect(server.ws, proxy=None) as socket:
             for _ in range(200):

@@ -24,7 +24,7 @@ stt:
   - {{plugin: simulated, script: {script}, fault: start, fault_times: 1}}
   - {{plugin: simulated, script: {script}}}
 llm:
-  - {{plugin: simulated, reply: The first one thinks so., fault: hang, fault_times: 1, deadline_ms: 400}}
+  - {{plugin: simulated, reply: The first one thinks so., fault: hang, fault_times: 1, deadline_ms: 3000}}
   - {{plugin: simulated, reply: The second one thinks so.}}
 tts:
   - {{plugin: simulated, fault: load}}
