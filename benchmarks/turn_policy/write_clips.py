@@ -46,15 +46,17 @@ def main() -> None:
     parser.add_argument("--games", type=Path, required=True)
     parser.add_argument("--agent", type=Path)
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0, help="sentences to leave out, such as those that were tuned to")
     options = parser.parse_args()
+    first, end = options.skip, options.skip + options.count
     lines = filter(is_sentence, shuffled_lines(options.games))
     if options.agent is None:
-        chosen = sorted(islice(lines, options.count), key=name_of)
+        chosen = sorted(islice(lines, first, end), key=name_of)
         write_recordings(options.folder, chosen)
     else:
         model = load_model(WhisperOptions(model="base"), lambda *_: None)
         unlearnt = (line for line in lines if is_held_out(line.name))
-        scripted = sorted(islice(timed(model, unlearnt), options.count), key=lambda found: name_of(found[0]))
+        scripted = sorted(islice(timed(model, unlearnt), first, end), key=lambda found: name_of(found[0]))
         chosen = [line for line, _ in scripted]
         write_recordings(options.folder, chosen)
         write_agent(options.folder, [turn for _, turn in scripted], options.agent.read_text(encoding="utf-8"))

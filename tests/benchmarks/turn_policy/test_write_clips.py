@@ -72,3 +72,13 @@ def test_the_files_are_what_a_benchmark_reads(clips, tmp_path: Path) -> None:
     (spread,) = load_clips(tmp_path / "new")
     assert [word.text for word in spread.words] == ["It's", '"hidden",', "well."]
     assert (tmp_path / "new" / "agent.yaml").read_text() == "stt: {plugin: simulated, script: script.json}\n"
+
+
+def test_sentences_can_be_left_out(clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line(clips, "It must have been hidden well.", f"queen/{name}") for name in "ABCDE"]
+    monkeypatch.setattr(clips, "shuffled_lines", lambda games: iter(lines))
+    monkeypatch.setattr(
+        "sys.argv", ["write_clips.py", str(tmp_path / "new"), "--games", "games", "--count", "2", "--skip", "1"]
+    )
+    clips.main()
+    assert sorted(path.name for path in (tmp_path / "new").glob("*.wav")) == ["queen-B.wav", "queen-C.wav"]
