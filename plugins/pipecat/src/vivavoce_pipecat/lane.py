@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from vivavoce_api import EngineUnavailableError
@@ -57,15 +58,16 @@ class _Thread(Executor):
         self._thread.start()
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """A future of the running event loop. `run_in_executor` gives a function alone."""
-        asked = _Pass(function, asyncio.get_running_loop().create_future())
+        """Run it after what was submitted before. Returns a future of the running event loop."""
+        asked = _Pass(partial(function, *args, **kwargs), asyncio.get_running_loop().create_future())
         self._asked.put(asked)
         return asked.outcome
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the thread after what was submitted, and wait for that. Idempotent."""
+        """End the thread after what was submitted, of which nothing is cancelled. Idempotent."""
         self._asked.put(None)
-        self._thread.join()
+        if wait:
+            self._thread.join()
 
     def _serve(self) -> None:
         while (asked := self._asked.get()) is not None:

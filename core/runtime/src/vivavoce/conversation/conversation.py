@@ -57,7 +57,6 @@ class Conversation:
         self._preroll: deque[AudioChunk] = deque(maxlen=settings.preroll_windows)
         self._rest = b""
         self._turn: UserTurn | None = None
-        self._shown_text = ""
         self._pauses_ms: deque[float] = deque(maxlen=20)
         self._transcribing = asyncio.Lock()
         self._active_at = asyncio.get_running_loop().time()
@@ -136,7 +135,6 @@ class Conversation:
             turn.push(window, voiced_until_ms=0.0, arrived_at=arrived_at)
         self._preroll.clear()
         self._turn = turn
-        self._shown_text = ""
         self._group.create_task(self._take(turn))
         return turn
 
@@ -161,8 +159,8 @@ class Conversation:
     async def _on_transcript(self, turn: UserTurn) -> None:
         self._floor.consider_speculation(turn)
         await self._floor.consider_interruption(turn)
-        if turn.text and turn.text != self._shown_text:
-            self._shown_text = turn.text
+        if turn.text and turn.text != turn.shown_text:
+            turn.shown_text = turn.text
             await self._connection.send(UserTranscript(turn.text, final=False))
 
     async def _watch_idle(self) -> None:

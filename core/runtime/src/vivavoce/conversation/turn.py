@@ -97,6 +97,7 @@ class UserTurn:
         self.transcript: Transcript | None = None
         self.marks = Marks(asyncio.get_running_loop().time())
         self.speculations = 0
+        self.shown_text = ""
 
     def push(self, window: AudioChunk, *, voiced_until_ms: float, arrived_at: float) -> None:
         """The next window of sound, voiced up to so far into it (0: not at all).
